@@ -1,0 +1,1 @@
+//! Where the bot lives: a file or a folder a chat.

@@ -1,0 +1,7 @@
+//! What a bot is: message, reply, command, adapter, router, policy, turns. No I/O: it knows no chat, no wire, no file.
+
+pub mod adapter;
+pub mod command;
+pub mod journal;
+pub mod message;
+pub mod reply;

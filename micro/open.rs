@@ -1,0 +1,1 @@
+//! All ways by name: the one place that knows them. One row a way.

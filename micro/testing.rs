@@ -1,0 +1,1 @@
+//! Conformance suites, one a noun, that every way of it runs.
