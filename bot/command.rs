@@ -5,6 +5,7 @@ use crate::message::{Args, Message};
 use crate::reply::Reply;
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -180,6 +181,10 @@ pub trait Command: Send + Sync + 'static {
     async fn plan(&self, asked: &Message, args: &Args) -> Result<Plan, CommandError>;
 
     /// The values that may be filled in next.
+    ///
+    /// For a typed line `so_far.rest` is what stands between the command's leading words and the word under the cursor;
+    /// `choices` of the fields are then the words that may come next (`go.micro.srv.greeter`, `Say.Hello`, `name=`), and
+    /// the adapter keeps those that begin with what is typed. For a form `so_far.named` has what is filled in.
     async fn fields(&self, _so_far: &Args) -> Vec<Field> {
         Vec::new()
     }
@@ -233,7 +238,8 @@ impl std::error::Error for CommandError {
 
 /// Which kind of failure.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CommandErrorKind {
     /// Typed wrongly.
     Usage,

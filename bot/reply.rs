@@ -1,5 +1,6 @@
 //! What is said: no markup; each chat renders it natively.
 
+use crate::command::CommandErrorKind;
 use crate::message::Body;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,33 @@ pub struct Reply {
     pub text: Option<String>,
     /// The same answer for machines: `--json`, navigator, diff.
     pub data: Option<Box<RawValue>>,
+    /// The kind of error that this reply tells; `None` for an answer. The bot sets it.
+    pub failed: Option<CommandErrorKind>,
+}
+
+impl Reply {
+    /// Plain sentences: a block for chats, the same bytes for pipe and shell.
+    pub fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { blocks: vec![Block::Text(text.clone())], text: Some(text), ..Self::default() }
+    }
+
+    /// Adds the answer's form for machines; a value that is no JSON adds none.
+    #[must_use]
+    pub fn with_data(mut self, data: &impl Serialize) -> Self {
+        self.data = serde_json::value::to_raw_value(data).ok();
+        self
+    }
+
+    /// Nothing to post: what had to be said went through [`crate::command::Invocation::say`].
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is nothing to post. A text of no bytes is something: an empty line.
+    pub fn is_nothing(&self) -> bool {
+        self.blocks.is_empty() && self.text.is_none() && self.data.is_none()
+    }
 }
 
 /// A part of an answer.

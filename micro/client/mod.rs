@@ -6,6 +6,7 @@ pub mod request;
 use crate::client::request::{Request, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Registry;
+use crate::registry::cache::Found;
 use crate::registry::service::Node;
 use bytes::Bytes;
 use std::fmt;
@@ -81,6 +82,14 @@ impl Client {
     /// A client without a registry: every call goes to one address, whatever the service's name.
     pub fn at(_address: impl Into<String>) -> Self {
         Self { options: Arc::default() }
+    }
+
+    /// The service as the client sees it: from the cache, stale while the registry is away.
+    ///
+    /// # Errors
+    /// `Unreachable`: the registry is away and never said anything of this name.
+    pub async fn find(&self, _service: &str) -> Result<Arc<Found>> {
+        Err(Error::new(ErrorKind::Defect, "not built"))
     }
 
     /// Its options.

@@ -1,5 +1,6 @@
 //! Where services are found. `list` and `watch` are one thing, so that nothing falls between them.
 
+pub mod cache;
 pub mod service;
 
 use crate::error::{Error, Result};
@@ -67,5 +68,10 @@ pub trait Registry: Send + Sync + 'static {
     /// Whether an entry outlives the process that registered it (false: mdns, memory).
     fn outlives(&self) -> bool {
         true
+    }
+
+    /// Whether people keep it by hand (a file): then nobody registers there but who was told to.
+    fn curated(&self) -> bool {
+        false
     }
 }
