@@ -189,6 +189,11 @@ pub trait Command: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// One line to copy, made from what is there now (`call go.micro.srv.greeter Say.Hello name=John`); `help WORD` shows it.
+    async fn example(&self) -> Option<String> {
+        None
+    }
+
     /// Does it.
     ///
     /// # Errors

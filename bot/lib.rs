@@ -8,3 +8,4 @@ pub mod message;
 pub mod policy;
 pub mod reply;
 pub mod router;
+pub mod suggest;

@@ -1,5 +1,7 @@
 //! The server: one handler set, answered in mucp and gRPC on one port.
 
+pub(crate) mod router;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Registry;
 use crate::registry::service::{Endpoint, Metadata, Service};

@@ -1,0 +1,27 @@
+//! The nearest known word to one that means nothing.
+
+/// The candidate nearest to `typed`, case ignored: by edits with transpositions, at most a third of its letters (and at
+/// least one); `None` if nothing is near. Of equally near ones the first in sorted order.
+pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let limit = (typed.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_its_word_and_noise_finds_none() {
+        assert_eq!(nearest("hep", ["help", "health", "hello"]), Some("help"));
+        assert_eq!(nearest("say.helo", ["Say.Hello", "Say.Bye"]), Some("Say.Hello"));
+        assert_eq!(nearest("nmae", ["name", "age"]), Some("name"));
+        assert_eq!(nearest("weather", ["help", "health"]), None);
+    }
+}
