@@ -1,5 +1,6 @@
 //! All ways by name: the one place that knows them. One row a way.
 
+use crate::codec::{Codec, bytes::Octets, json::Json, jsonrpc::JsonRpc, proto::Proto, protorpc::ProtoRpc};
 use crate::registry::Registry;
 use section::{Problem, Section};
 use std::fmt;
@@ -24,3 +25,28 @@ impl fmt::Debug for RegistryKind {
 
 /// Every registry this build knows.
 pub const REGISTRIES: &[RegistryKind] = &[];
+
+/// A content type of mucp: one row of [`CODECS`] (WIRE §3).
+pub struct CodecKind {
+    /// The content type as it stands in the header; parameters make it an unknown one.
+    pub name: &'static str,
+    /// What it means to v0.20.0 and later.
+    pub codec: &'static dyn Codec,
+    /// What it means in a request without any Micro header, and to v0.16.0 and before: always an envelope.
+    pub legacy: &'static dyn Codec,
+}
+
+impl fmt::Debug for CodecKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodecKind({})", self.name)
+    }
+}
+
+/// Every content type of mucp that this build knows.
+pub const CODECS: &[CodecKind] = &[
+    CodecKind { name: "application/json", codec: &Json, legacy: &JsonRpc },
+    CodecKind { name: "application/json-rpc", codec: &JsonRpc, legacy: &JsonRpc },
+    CodecKind { name: "application/protobuf", codec: &Proto, legacy: &ProtoRpc },
+    CodecKind { name: "application/proto-rpc", codec: &ProtoRpc, legacy: &ProtoRpc },
+    CodecKind { name: "application/octet-stream", codec: &Octets, legacy: &ProtoRpc },
+];

@@ -1,5 +1,7 @@
 //! How messages travel. A socket is two halves, since one `&mut self` cannot do a bidirectional stream.
 
+pub(crate) mod http;
+
 use crate::error::Result;
 use crate::header::Header;
 use async_trait::async_trait;
