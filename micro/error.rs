@@ -86,6 +86,17 @@ pub struct Status {
     pub status: String,
 }
 
+impl Status {
+    /// Reads the error's text as Go's `errors.Parse` does: the JSON object where it is one, else the text as `detail`
+    /// with code 0 (WIRE §2.4).
+    pub fn parse(text: &str) -> Self {
+        serde_json::from_str::<Self>(text)
+            .ok()
+            .filter(|status| *status != Self::default())
+            .unwrap_or_else(|| Self { detail: text.to_owned(), ..Self::default() })
+    }
+}
+
 impl Error {
     /// An error without a source.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
@@ -160,5 +171,19 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_object_is_read_and_any_other_text_kept() {
+        let status = Status::parse(r#"{"id":"go.micro.srv.t","code":400,"detail":"bad bob","status":"Bad Request"}"#);
+        assert_eq!((status.id.as_str(), status.code, status.detail.as_str()), ("go.micro.srv.t", 400, "bad bob"));
+        for text in ["rpc: can't find method Nope", "{}", "[1]", "42", "{\"code\":\"x\"}", ""] {
+            assert_eq!(Status::parse(text), Status { detail: text.to_owned(), ..Status::default() });
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::codec::{Codec, bytes::Octets, json::Json, jsonrpc::JsonRpc, proto::Proto, protorpc::ProtoRpc};
 use crate::registry::Registry;
+use crate::selector::strategy::{Random, RoundRobin, Strategy};
 use section::{Problem, Section};
 use std::fmt;
 use std::sync::Arc;
@@ -49,4 +50,24 @@ pub const CODECS: &[CodecKind] = &[
     CodecKind { name: "application/protobuf", codec: &Proto, legacy: &ProtoRpc },
     CodecKind { name: "application/proto-rpc", codec: &ProtoRpc, legacy: &ProtoRpc },
     CodecKind { name: "application/octet-stream", codec: &Octets, legacy: &ProtoRpc },
+];
+
+/// A way to choose among nodes: one row of [`STRATEGIES`].
+pub struct StrategyKind {
+    /// The name that `--selector` and the config have.
+    pub name: &'static str,
+    /// Makes it.
+    pub open: fn() -> Box<dyn Strategy>,
+}
+
+impl fmt::Debug for StrategyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StrategyKind({})", self.name)
+    }
+}
+
+/// Every strategy this build knows, the default first.
+pub const STRATEGIES: &[StrategyKind] = &[
+    StrategyKind { name: "random", open: || Box::new(Random) },
+    StrategyKind { name: "roundrobin", open: || Box::<RoundRobin>::default() },
 ];

@@ -1,5 +1,6 @@
 //! How messages travel. A socket is two halves, since one `&mut self` cannot do a bidirectional stream.
 
+pub(crate) mod dial;
 pub(crate) mod http;
 
 use crate::error::Result;
