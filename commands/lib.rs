@@ -1,5 +1,8 @@
 //! What the bot can do: a file a command.
 
+pub mod caller;
+pub mod fault;
+pub mod json;
 mod kit;
 
 pub use kit::Kit;
