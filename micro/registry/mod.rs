@@ -1,9 +1,13 @@
 //! Where services are found. `list` and `watch` are one thing, so that nothing falls between them.
 
 pub mod cache;
+mod decode;
+mod feed;
+pub mod memory;
 pub mod service;
+pub mod state;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::registry::service::Service;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -74,4 +78,25 @@ pub trait Registry: Send + Sync + 'static {
     fn curated(&self) -> bool {
         false
     }
+}
+
+/// What every registry asks of a service before it registers it.
+///
+/// # Errors
+/// `Invalid`, with what is missing.
+pub(crate) fn check(service: &Service) -> Result<()> {
+    let invalid = |text: String| Err(Error::new(ErrorKind::Invalid, text));
+    if service.name.is_empty() {
+        return invalid("the service has no name".into());
+    }
+    if service.nodes.is_empty() {
+        return invalid(format!("service {} has no node to register", service.name));
+    }
+    for node in &service.nodes {
+        if node.id.is_empty() || node.address.is_empty() {
+            let what = if node.id.is_empty() { "id" } else { "address" };
+            return invalid(format!("a node of service {} has no {what}", service.name));
+        }
+    }
+    Ok(())
 }

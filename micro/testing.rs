@@ -1,1 +1,0 @@
-//! Conformance suites, one a noun, that every way of it runs.
