@@ -87,6 +87,21 @@ pub struct Status {
 }
 
 impl Status {
+    /// An error object with the standard text of its code, as Go's errors package makes it.
+    pub fn new(id: impl Into<String>, code: u16, detail: impl Into<String>) -> Self {
+        let status = http::StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason()).unwrap_or_default();
+        Self { id: id.into(), code: code.into(), detail: detail.into(), status: status.to_owned() }
+    }
+
+    /// What goes over the wire: the object as JSON, or the bare detail if it has no code.
+    pub fn to_text(&self) -> String {
+        if self.code == 0 {
+            return self.detail.clone();
+        }
+        // Strings and a number: writing them cannot fail.
+        serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone())
+    }
+
     /// Reads the error's text as Go's `errors.Parse` does: the JSON object where it is one, else the text as `detail`
     /// with code 0 (WIRE §2.4).
     pub fn parse(text: &str) -> Self {

@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// Strings by strings, sorted.
 pub type Metadata = BTreeMap<String, String>;
 
+/// Key and value in the metadata of every node that this framework serves: its connections may be kept (DESIGN §5).
+pub const MARKER: (&str, &str) = ("framework", "micro-bot");
+
 /// One version of a service, with its nodes.
 ///
 /// JSON as in WIRE §1.0, read by `decode.rs`: `null`, `[]`/`{}` and absence mean the same; keys of any case, unknown ones
