@@ -63,6 +63,16 @@ pub struct Message {
     pub files: Vec<Arc<str>>,
 }
 
+impl Message {
+    /// What was typed; "" for a form and a button.
+    pub fn text(&self) -> &str {
+        match &self.body {
+            Body::Text { text, .. } => text,
+            Body::Form { .. } | Body::Press { .. } => "",
+        }
+    }
+}
+
 /// A sentence, a form that was filled in, or a button.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Body {

@@ -5,6 +5,7 @@ use crate::message::Body;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// An answer: blocks for people, data for machines.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,6 +37,15 @@ impl Reply {
     /// Nothing to post: what had to be said went through [`crate::command::Invocation::say`].
     pub fn nothing() -> Self {
         Self::default()
+    }
+
+    /// The reply as plain text: its `text`, else its blocks, one after the other, tables in aligned columns. What a pipe
+    /// and the shell print, without a newline at the end.
+    pub fn said(&self) -> Cow<'_, str> {
+        match &self.text {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.blocks.iter().map(Block::said).collect::<Vec<_>>().join("\n")),
+        }
     }
 
     /// Whether there is nothing to post. A text of no bytes is something: an empty line.
@@ -79,6 +89,42 @@ pub enum Block {
     },
 }
 
+impl Block {
+    /// The block as plain text.
+    fn said(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Code { body, .. } => body.strip_suffix('\n').unwrap_or(body).to_owned(),
+            Self::Table { head, rows } => {
+                let head = head.iter().map(String::as_str).collect();
+                let rows = rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()).collect());
+                aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+            }
+            Self::Fields(fields) => {
+                let names: Vec<String> = fields.iter().map(|(name, _)| format!("{name}:")).collect();
+                let rows = names.iter().zip(fields).map(|(name, (_, cell))| vec![name.as_str(), cell.text.as_str()]);
+                aligned(&rows.collect::<Vec<_>>())
+            }
+            Self::Buttons(buttons) => {
+                buttons.iter().map(|(label, _)| format!("[{label}]")).collect::<Vec<_>>().join(" ")
+            }
+            Self::File { name, mime, body } => format!("file {name} ({mime}, {} bytes)", body.len()),
+        }
+    }
+}
+
+/// Rows in columns, two blanks between; a cell's line ends become blanks, and no line ends in blanks.
+fn aligned(rows: &[Vec<&str>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<&str>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{:width$}", cell.replace(['\r', '\n'], " ")));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A value with a mark.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
@@ -102,4 +148,43 @@ pub enum Mark {
     Unknown,
     /// Unlike its neighbours.
     Odd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Cell, Mark, Reply};
+
+    fn cell(text: &str) -> Cell {
+        Cell { text: text.to_owned(), mark: Mark::Good }
+    }
+
+    #[test]
+    fn blocks_are_said_in_aligned_columns() {
+        let table = Block::Table {
+            head: vec!["node".into(), "state".into()],
+            rows: vec![vec![cell("grüße-1"), cell("ok")], vec![cell("b"), cell("not\nok")], vec![cell("short")]],
+        };
+        let fields = Block::Fields(vec![("id".into(), cell("U1")), ("name".into(), cell(""))]);
+        let code = Block::Code { lang: "json".into(), body: "{\n  \"a\": 1\n}\n".into() };
+        let blocks = vec![Block::Text("Nodes:".into()), table, fields, code];
+        let reply = Reply { blocks, ..Reply::default() };
+        insta::assert_snapshot!(reply.said(), @r#"
+        Nodes:
+        node     state
+        grüße-1  ok
+        b        not ok
+        short
+        id:    U1
+        name:
+        {
+          "a": 1
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_text_is_said_byte_for_byte() {
+        assert_eq!(Reply::text(" a\n\n").said(), " a\n\n");
+        assert!(Reply::nothing().is_nothing() && !Reply::text("").is_nothing());
+    }
 }

@@ -1,0 +1,3 @@
+//! The bot as its chats see it.
+
+mod lines;
