@@ -1,9 +1,23 @@
 //! What the bot can do: a file a command.
 
 pub mod caller;
+mod clock;
+mod echo;
 pub mod fault;
+mod get;
+mod hello;
 pub mod json;
 mod kit;
+mod list;
+mod lookup;
+mod ping;
+mod show;
+mod spec;
+#[cfg(test)]
+mod testing;
+mod three_laws;
+mod time;
+mod version;
 
 pub use kit::Kit;
 
@@ -15,8 +29,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Every built-in command, one row each.
-pub fn table(_kit: &Kit) -> Vec<Arc<dyn Command>> {
-    Vec::new()
+pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
+    vec![
+        Arc::new(echo::Echo::new()),
+        Arc::new(get::Get::new(kit)),
+        Arc::new(hello::Hello::new()),
+        Arc::new(list::Nodes::new(kit)),
+        Arc::new(list::Services::new(kit)),
+        Arc::new(ping::Ping::new()),
+        Arc::new(three_laws::ThreeLaws::new()),
+        Arc::new(time::Time::new()),
+        Arc::new(version::Version::new(kit.version)),
+    ]
 }
 
 /// The commands that are services, kept up to date by a task of `tasks` until `stop`.
