@@ -9,6 +9,7 @@ use crate::hint;
 use crate::journal::{Claim, Journal};
 use crate::message::{Args, Body, Message};
 use crate::policy::Policy;
+use crate::reply::Reply;
 use crate::router::{Routed, Router};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -17,8 +18,6 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-
-use crate::reply::Reply;
 
 /// How long a command's own example may take to be made.
 pub(crate) const EXAMPLE: Duration = Duration::from_secs(2);
@@ -58,12 +57,13 @@ impl Engine {
 
     /// What to tell the asker of a message that is no command.
     pub(crate) fn unknown(&self, message: &Message) -> CommandError {
-        let text = match &message.body {
+        match &message.body {
             Body::Text { text, .. } => self.router.hint(text),
             Body::Form { command, .. } => self.router.hint(command),
-            Body::Press { .. } => "this button is no longer known; ask again".to_owned(),
-        };
-        CommandError::new(CommandErrorKind::NotFound, text)
+            Body::Press { .. } => {
+                CommandError::new(CommandErrorKind::NotFound, "this button is no longer known; ask again")
+            }
+        }
     }
 
     /// What to tell the asker of a line that begins like this command: its usage, and a line to copy.

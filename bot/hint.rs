@@ -1,6 +1,6 @@
 //! What the asker of a line that is no command is told.
 
-use crate::command::Spec;
+use crate::command::{CommandError, CommandErrorKind, Spec};
 use crate::router::{Router, split_first};
 use crate::suggest::nearest;
 
@@ -20,21 +20,26 @@ pub(crate) fn usage(spec: &Spec, example: Option<&str>) -> String {
 }
 
 /// What may have been meant.
-pub(crate) fn unknown(text: &str, router: &Router) -> String {
+pub(crate) fn unknown(text: &str, router: &Router) -> CommandError {
     let (first, rest) = split_first(text);
     if first.is_empty() {
-        return "I am here; `help` lists what I can do".to_owned();
+        return usage_error("I am here; `help` lists what I can do".to_owned());
+    }
+    if let Some(name) = nearest_name(text, router) {
+        return CommandError::new(CommandErrorKind::NotFound, format!("did you mean `{name}`?"));
     }
     let family = family(first, router);
-    if let Some(name) = nearest_name(text, router) {
-        return format!("did you mean `{name}`?");
+    if family.is_empty() {
+        let text = format!("I do not know `{}`; `help` lists what I can do", quoted(first));
+        return CommandError::new(CommandErrorKind::NotFound, text);
     }
-    if !family.is_empty() {
-        let first = first.to_lowercase();
-        let what = if rest.is_empty() { format!("{first} what?") } else { format!("{first} what? These are known:") };
-        return std::iter::once(what).chain(family).collect::<Vec<_>>().join("\n");
-    }
-    format!("I do not know `{}`; `help` lists what I can do", quoted(first))
+    let more = if rest.is_empty() { "" } else { " These are known:" };
+    let lines = std::iter::once(format!("{} what?{more}", first.to_lowercase())).chain(family);
+    usage_error(lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn usage_error(text: String) -> CommandError {
+    CommandError::new(CommandErrorKind::Usage, text)
 }
 
 /// A line for each command of several words that begins with `first`.

@@ -2,7 +2,7 @@
 //!
 //! A complete built-in form comes first, then a service word, then the nearest built-in, whose usage the asker is told.
 
-use crate::command::{Command, Spec};
+use crate::command::{Command, CommandError, Spec};
 use crate::hint;
 use crate::message::Args;
 use crate::pattern::anchored;
@@ -160,7 +160,7 @@ impl Router {
     }
 
     /// What to tell the asker of a line that is no command.
-    pub fn hint(&self, text: &str) -> String {
+    pub fn hint(&self, text: &str) -> CommandError {
         hint::unknown(text, self)
     }
 

@@ -275,6 +275,6 @@ impl Talk {
 async fn within<T>(event: impl Future<Output = T>, what: &str) -> T {
     match tokio::time::timeout(PATIENCE, event).await {
         Ok(value) => value,
-        Err(_) => panic!("{what}: it did not come within {PATIENCE:?}"),
+        Err(late) => panic!("{what}: it did not come within {PATIENCE:?}: {late}"),
     }
 }

@@ -147,7 +147,7 @@ impl Turns {
     pub(crate) fn stop(&self, key: Key, asking: &Message) -> Option<Stopped> {
         let state = self.lock();
         let talk = state.talks.get(&key)?;
-        if std::ptr::eq(&*talk.now.message, asking) {
+        if std::ptr::eq(&raw const *talk.now.message, asking) {
             return None;
         }
         talk.now.stop.cancel();

@@ -105,7 +105,7 @@ fn among(router: &Router, typed: &str) -> Result<Reply, CommandError> {
     let family = built_ins.iter().map(|command| command.spec()).filter(|spec| spec.name.starts_with(&lead));
     let lines: Vec<Line> = family.map(built_in).collect();
     if lines.is_empty() {
-        return Err(CommandError::new(CommandErrorKind::NotFound, router.hint(typed)));
+        return Err(router.hint(typed));
     }
     Ok(Reply::text(shown(&lines)).with_data(&lines))
 }

@@ -70,9 +70,9 @@ impl Command for Whoami {
             known.push(("external", "yes".to_owned()));
         }
         let data: std::collections::BTreeMap<_, _> = known.iter().map(|(name, value)| (*name, value)).collect();
-        let cell = |text: String| Cell { text, mark: Mark::Plain };
+        let plain = |text: String| Cell { text, mark: Mark::Plain };
         let reply = Reply::default().with_data(&data);
-        let fields = known.iter().map(|(name, value)| ((*name).to_owned(), cell(value.clone()))).collect();
+        let fields = known.iter().map(|(name, value)| ((*name).to_owned(), plain(value.clone()))).collect();
         Ok(Reply { blocks: vec![Block::Fields(fields)], ..reply })
     }
 }

@@ -1,6 +1,7 @@
 //! What is typed, and what is answered.
 
 use bot::command::{Command, Risk};
+use bot::reply::Reply;
 use bot::router::{Routed, Router, Word};
 use bot::testing::{Fake, Setup, Talk, misrouted};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ fn table() -> Vec<Arc<dyn Command>> {
         Fake::new("list nodes", "list nodes (?P<service>\\S+)").usage("list nodes SERVICE", "list nodes a.b").build(),
         Fake::new("get service", r"get service (?P<service>\S+)")
             .usage("get service NAME", "get service go.micro.srv.greeter")
-            .runs(|call| async move { Ok(bot::reply::Reply::text(call.args.named["service"].clone())) })
+            .runs(|call| async move { Ok(Reply::text(call.args.named["service"].clone())) })
             .build(),
         Fake::new("three laws", "(the )?three laws( of robotics)?").says("1. 2. 3.").build(),
         Fake::new("call", r"call(?P<force>!)? (?P<rest>\S+ \S+.*)")
@@ -23,15 +24,14 @@ fn table() -> Vec<Arc<dyn Command>> {
             .risk(Risk::Call, "a.b", "Say.Hello")
             .runs(|call| async move {
                 let force = call.args.named.contains_key("force");
-                Ok(bot::reply::Reply::text(format!("{force} {:?}", call.args.rest)))
+                Ok(Reply::text(format!("{force} {:?}", call.args.rest)))
             })
             .build(),
     ]
 }
 
 fn word(word: &str, summary: &'static str) -> Word {
-    let mut fake =
-        Fake::new("x", "x").runs(|call| async move { Ok(bot::reply::Reply::text(format!("{:?}", call.args.rest))) });
+    let mut fake = Fake::new("x", "x").runs(|call| async move { Ok(Reply::text(format!("{:?}", call.args.rest))) });
     fake.spec.name = word.to_owned().into();
     fake.spec.usage = if summary.is_empty() { "".into() } else { format!("{word} [x]").into() };
     fake.spec.summary = summary.into();
@@ -109,11 +109,11 @@ async fn a_form_that_is_not_complete_is_answered_with_its_usage() {
     > list
     list what?
     list nodes SERVICE - Does list nodes
-    list services - Does list services [not_found]
+    list services - Does list services [usage]
     > list foo
     list what? These are known:
     list nodes SERVICE - Does list nodes
-    list services - Does list services [not_found]
+    list services - Does list services [usage]
     > list servces
     did you mean `list services`? [not_found]
     > ping pong
@@ -152,7 +152,7 @@ async fn what_is_nearly_right_is_asked_about() {
     > ping?
     did you mean `ping`? [not_found]
     > 
-    I am here; `help` lists what I can do [not_found]
+    I am here; `help` lists what I can do [usage]
     > xxxxxxxxxxxxxxxxxxxx
     I do not know `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`; `help` lists what I can do [not_found]
     ");

@@ -1,3 +1,9 @@
 //! The bot as its chats see it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod audit;
+mod life;
 mod lines;
+mod loss;
+mod rights;
