@@ -7,13 +7,16 @@ use section::{Problem, Section};
 use std::fmt;
 use std::sync::Arc;
 
+/// Makes an adapter of its section: the adapter, and everything that is wrong with the section.
+pub type Open = fn(&Section) -> (Option<Arc<dyn Adapter>>, Vec<Problem>);
+
 /// A kind of chat: one row of [`ADAPTERS`].
 pub struct Kind {
     /// The name that `--inputs` and the config's section have.
     pub name: &'static str,
     /// Makes an instance from its section; connects nothing. The instance's name is the section's path: `slack`,
     /// `slack.eu`.
-    pub open: fn(&Section) -> (Option<Arc<dyn Adapter>>, Vec<Problem>),
+    pub open: Open,
 }
 
 impl fmt::Debug for Kind {

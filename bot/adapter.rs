@@ -37,7 +37,9 @@ pub trait Adapter: Send + Sync + 'static {
         self.post(&posted.place, reply).await
     }
 
-    /// Says what happens to a message: typing, a reaction.
+    /// Says what happens to a message: typing, a reaction. `Done` or `Failed` comes once, after the last post for every
+    /// message that was addressed to the bot, also where nothing was posted: what an adapter keeps for the turn after it
+    /// may follow.
     async fn working(&self, _on: &Message, _state: State) {}
 
     /// The roles of a person at a place.

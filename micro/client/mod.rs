@@ -1,6 +1,5 @@
 //! The client: finds a service, picks a node, decides how to speak to it, calls.
 
-pub mod config;
 pub mod protocol;
 pub mod request;
 

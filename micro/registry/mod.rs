@@ -3,7 +3,6 @@
 pub mod cache;
 mod decode;
 mod feed;
-pub mod file;
 pub mod memory;
 pub mod service;
 pub mod state;

@@ -1,7 +1,6 @@
 //! The server: one handler set, answered in mucp and gRPC on one port.
 
 mod advertise;
-pub mod config;
 mod debug;
 pub mod handler;
 mod lease;
@@ -141,8 +140,7 @@ impl Server {
         Self { options, routes: Vec::new() }
     }
 
-    /// Adds an endpoint and its handler; the endpoint goes into the registry, unless it is one of `Debug`, which then
-    /// takes the place of the framework's own.
+    /// Adds an endpoint and its handler; the endpoint goes into the registry, unless it is one of `Debug`.
     #[must_use]
     pub fn handle(mut self, endpoint: Endpoint, handler: impl Handler) -> Self {
         self.routes.push((endpoint, Arc::new(handler)));
@@ -164,7 +162,7 @@ impl Server {
 
         let stats = Arc::<Stats>::default();
         let debug = self.options.debug.then(|| debug::routes(&stats));
-        let handlers = debug.into_iter().flatten().chain(self.routes);
+        let handlers = self.routes.into_iter().chain(debug.into_iter().flatten());
         let router = Router::new(self.options.name.clone(), handlers, stats);
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let shared =

@@ -1,0 +1,120 @@
+//! Answers as a pipe gets them: bytes for scripts, or one JSON object a line. Pure.
+
+use super::frame::{Bad, LONGEST};
+use bot::command::CommandErrorKind;
+use bot::reply::Reply;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// An answer of the `--json` form.
+#[derive(Serialize)]
+struct Object<'a> {
+    /// The message's number, from 1; none for what nobody asked.
+    n: Option<u64>,
+    ok: bool,
+    /// "ok", or the kind of the error.
+    kind: &'a str,
+    text: &'a str,
+    data: Option<&'a RawValue>,
+}
+
+/// Adds an answer and one newline; nothing is trimmed, nothing is escaped.
+pub(crate) fn text(reply: &Reply, into: &mut Vec<u8>) {
+    into.extend_from_slice(reply.said().as_bytes());
+    into.push(b'\n');
+}
+
+/// Adds an answer as `{"n":1,"ok":true,"kind":"ok","text":"…","data":…}`, on one line.
+pub(crate) fn json(number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
+    let text = reply.said();
+    let data = reply.data.as_deref().map(one_line);
+    let object = Object {
+        n: number,
+        ok: reply.failed.is_none(),
+        kind: reply.failed.map_or("ok", CommandErrorKind::as_str),
+        text: &text,
+        data: data.as_deref(),
+    };
+    let start = into.len();
+    if let Err(error) = serde_json::to_writer(&mut *into, &object) {
+        tracing::error!(%error, "an answer is no JSON");
+        into.truncate(start);
+    }
+    into.push(b'\n');
+}
+
+/// The same JSON without line ends. Inside strings they are escaped, so those found are blanks between tokens.
+fn one_line(data: &RawValue) -> Cow<'_, RawValue> {
+    if !data.get().contains(['\n', '\r']) {
+        return Cow::Borrowed(data);
+    }
+    let line = data.get().replace(['\n', '\r'], " ");
+    RawValue::from_string(line).map_or(Cow::Borrowed(data), Cow::Owned)
+}
+
+/// The answer to a line that is no message.
+pub(crate) fn bad(bad: Bad) -> Reply {
+    let (kind, text) = match bad {
+        Bad::LongLine => (CommandErrorKind::TooLarge, format!("too large: a line may have {LONGEST} bytes")),
+        Bad::LongBlock => {
+            (CommandErrorKind::TooLarge, format!("too large: a block between ``` and ``` may have {LONGEST} bytes"))
+        }
+        Bad::OpenBlock => (
+            CommandErrorKind::Malformed,
+            "malformed: the input ended inside a block; a line with ``` closes what a line with ``` opened".to_owned(),
+        ),
+        Bad::NotText(byte) => {
+            (CommandErrorKind::Malformed, format!("malformed: byte {byte} of the message is not UTF-8"))
+        }
+    };
+    Reply { failed: Some(kind), ..Reply::text(format!("error executing cmd: {text}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bot::reply::Block;
+
+    fn as_text(reply: &Reply) -> String {
+        let mut bytes = Vec::new();
+        text(reply, &mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn as_json(number: Option<u64>, reply: &Reply) -> String {
+        let mut bytes = Vec::new();
+        json(number, reply, &mut bytes);
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_pipe_adds_one_newline_and_trims_nothing() {
+        assert_eq!(as_text(&Reply::text("")), "\n");
+        assert_eq!(as_text(&Reply::text(" a\n\u{1b}[1m\0\n\n")), " a\n\u{1b}[1m\0\n\n\n");
+        let blocks = vec![Block::Text("one".into()), Block::Text("two".into())];
+        assert_eq!(as_text(&Reply { blocks, ..Reply::default() }), "one\ntwo\n");
+    }
+
+    #[test]
+    fn json_is_one_object_a_line_with_five_keys() {
+        insta::assert_snapshot!(as_json(Some(1), &Reply::text("pong")), @r#"{"n":1,"ok":true,"kind":"ok","text":"pong","data":null}"#);
+        let data = RawValue::from_string("{\r\n \"a\\n\": [1,\n2.50]\n}".into()).unwrap();
+        let reply = Reply { data: Some(data), ..Reply::text("a\nb\0") };
+        insta::assert_snapshot!(as_json(Some(2), &reply), @r#"{"n":2,"ok":true,"kind":"ok","text":"a\nb\u0000","data":{   "a\n": [1, 2.50] }}"#);
+        let failed = Reply { failed: Some(CommandErrorKind::NotFound), ..Reply::text("no such service") };
+        insta::assert_snapshot!(as_json(None, &failed), @r#"{"n":null,"ok":false,"kind":"not_found","text":"no such service","data":null}"#);
+    }
+
+    #[test]
+    fn a_bad_line_is_told_with_its_kind() {
+        let told =
+            [Bad::LongLine, Bad::LongBlock, Bad::OpenBlock, Bad::NotText(6)].map(|one| as_json(Some(9), &bad(one)));
+        insta::assert_snapshot!(told.concat(), @r#"
+        {"n":9,"ok":false,"kind":"too_large","text":"error executing cmd: too large: a line may have 1048576 bytes","data":null}
+        {"n":9,"ok":false,"kind":"too_large","text":"error executing cmd: too large: a block between ``` and ``` may have 1048576 bytes","data":null}
+        {"n":9,"ok":false,"kind":"malformed","text":"error executing cmd: malformed: the input ended inside a block; a line with ``` closes what a line with ``` opened","data":null}
+        {"n":9,"ok":false,"kind":"malformed","text":"error executing cmd: malformed: byte 6 of the message is not UTF-8","data":null}
+        "#);
+    }
+}
