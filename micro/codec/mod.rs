@@ -3,6 +3,7 @@
 //! A codec knows the body alone. What stands in headers (`Micro-*`), the protocols read and write.
 
 pub mod bytes;
+pub mod grpc;
 pub mod json;
 pub mod jsonrpc;
 pub mod proto;

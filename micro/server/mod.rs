@@ -4,6 +4,7 @@ mod advertise;
 mod debug;
 pub mod handler;
 mod lease;
+mod mucp;
 pub(crate) mod port;
 pub(crate) mod router;
 
