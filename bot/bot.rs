@@ -39,7 +39,7 @@ pub struct Options {
     pub running: usize,
     /// Messages that wait in one conversation.
     pub waiting: usize,
-    /// Messages that wait in all.
+    /// Messages that wait in all, and conversations that are awake at once.
     pub waiting_total: usize,
 }
 

@@ -22,6 +22,9 @@ use tracing::Instrument;
 /// How long a command's own example may take to be made.
 pub(crate) const EXAMPLE: Duration = Duration::from_secs(2);
 
+/// How long the journal may take to record an end.
+const RECORD: Duration = Duration::from_secs(5);
+
 /// What every message goes through.
 pub(crate) struct Engine {
     pub(crate) options: Options,
@@ -114,7 +117,7 @@ impl Engine {
             self.policy.decide(&message.from, &message.place.address, &command.spec().name, &plan)?;
         }
         let _permit = self.permit(ask).await?;
-        let claimed = if looks { None } else { self.claim(&ask.message).await? };
+        let claimed = if looks { None } else { self.claim(ask).await? };
         let limit = plan.within.unwrap_or(self.options.limit);
         let invocation = Invocation {
             message: ask.message.clone(),
@@ -126,8 +129,10 @@ impl Engine {
         };
         let result = self.bounded(limit, ask, command.run(invocation)).await;
         let result = result.map_err(|error| if looks { error } else { may_have_run(error) });
-        if let (Some(key), Some(journal)) = (claimed, &self.journal) {
-            journal.done(&key).await;
+        if let (Some(key), Some(journal)) = (claimed, &self.journal)
+            && tokio::time::timeout(RECORD, journal.done(&key)).await.is_err()
+        {
+            tracing::warn!(key, "the journal did not take that a command is done");
         }
         result
     }
@@ -146,11 +151,13 @@ impl Engine {
     }
 
     /// Claims what must not run twice.
-    async fn claim(&self, message: &Message) -> Result<Option<String>, CommandError> {
+    async fn claim(&self, ask: &Ask) -> Result<Option<String>, CommandError> {
+        let message = &ask.message;
         let (Some(journal), Some(id)) = (&self.journal, &message.id) else { return Ok(None) };
         let at = &message.place.address;
         let key = format!("{}/{}/{}/{id}", at.adapter, at.space, at.room);
-        match journal.claim(&key, message).await {
+        let claim = journal.claim(&key, message).map(Ok);
+        match self.bounded(self.options.limit, ask, claim).await? {
             Claim::Mine => Ok(Some(key)),
             Claim::Done => Err(CommandError::new(CommandErrorKind::Refused, "this was asked and done before")),
             Claim::Unsure => Err(CommandError::new(

@@ -12,6 +12,7 @@ use crate::seen::Seen;
 use crate::turns::{Admitted, Job, Key, Turns};
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -185,6 +186,9 @@ impl Seat {
         let answer = AssertUnwindSafe(self.answer(job)).catch_unwind().instrument(span);
         if let Err(panic) = answer.await {
             tracing::error!(panic = panic_text(&*panic), "an adapter panicked while it posted");
+            // An adapter may count on hearing the end of each message.
+            let end = AssertUnwindSafe(notice(self.adapter.working(&job.message, State::Failed)));
+            let _ = end.catch_unwind().await;
         }
     }
 
@@ -196,12 +200,13 @@ impl Seat {
         if !matches!(routed, Routed::Found(..)) && !message.direct {
             return;
         }
+        let mut shown = None;
         let asked = Arc::new(Asked::new(self.adapter.clone(), message.clone(), shared.counters.clone()));
         let reply = if shared.signals.cut.is_cancelled() {
             told(&CommandError::new(CommandErrorKind::Cancelled, "I am shutting down; this was not run"))
         } else {
             match routed {
-                Routed::Found(command, args) => match self.run(&*command, args, job, asked.clone()).await {
+                Routed::Found(command, args) => match self.run(&*command, args, job, asked.clone(), &mut shown).await {
                     Ok(reply) => reply,
                     Err(error) => told(&error),
                 },
@@ -212,11 +217,22 @@ impl Seat {
         let state = if reply.failed.is_some() { State::Failed } else { State::Done };
         shared.counters.count(reply.failed);
         asked.finish(reply).await;
+        if let Some(shown) = shown {
+            notice(shown).await;
+        }
         notice(self.adapter.working(message, state)).await;
     }
 
-    /// Runs a command, and shows beside it that it runs.
-    async fn run(&self, command: &dyn Command, args: Args, job: &Job, sink: Arc<Asked>) -> Result<Reply, CommandError> {
+    /// Runs a command, and shows beside it that it runs; a notice that is still on its way then is left in `shown`, so
+    /// that a slow chat does not hold up the answer.
+    async fn run<'a>(
+        &'a self,
+        command: &dyn Command,
+        args: Args,
+        job: &'a Job,
+        sink: Arc<Asked>,
+        shown: &mut Option<BoxFuture<'a, ()>>,
+    ) -> Result<Reply, CommandError> {
         let ask = Ask {
             message: job.message.clone(),
             stop: job.stop.clone(),
@@ -224,17 +240,17 @@ impl Seat {
             trusted: self.adapter.trusted(),
             patient: self.adapter.in_turn(),
         };
-        let mut shown = self.adapter.working(&job.message, State::Working);
-        let pending = futures_util::poll!(shown.as_mut()).is_pending();
+        let mut notice = self.adapter.working(&job.message, State::Working);
+        let pending = futures_util::poll!(notice.as_mut()).is_pending();
         let mut run = std::pin::pin!(self.shared.engine.execute(command, args, &ask));
         let mut result = if pending {
             tokio::select! {
                 biased;
                 result = &mut run => {
-                    notice(shown).await;
+                    *shown = Some(notice);
                     result
                 }
-                () = &mut shown => run.await,
+                () = &mut notice => run.await,
             }
         } else {
             run.await

@@ -1,12 +1,14 @@
 //! A scripted chat for tests, here and in the crates above: say something as somebody, wait for the reply.
 //!
-//! ```ignore
-//! #[tokio::test(start_paused = true)]
-//! async fn ping_is_answered() {
-//!     let mut talk = Setup::new(vec![Arc::new(Ping::new())]).start();
-//!     talk.say_as("bob", "ping").await;
-//!     assert_eq!(talk.reply().await, "pong");
-//! }
+//! ```
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+//! # runtime.block_on(async {
+//! use bot::testing::{Fake, Setup};
+//!
+//! let mut talk = Setup::new(vec![Fake::new("ping", "ping").says("pong").build()]).start();
+//! talk.say_as("bob", "ping").await;
+//! assert_eq!(talk.reply().await, "pong");
+//! # });
 //! ```
 //!
 //! With the clock paused a test waits for events only: time goes on when nothing else can.

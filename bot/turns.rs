@@ -61,7 +61,7 @@ struct Talk {
 }
 
 impl Turns {
-    /// At most `each` messages wait in one conversation and `total` in all.
+    /// At most `each` messages wait in one conversation and `total` in all; at most `total` conversations are awake.
     pub(crate) fn new(each: usize, total: usize) -> Self {
         Self {
             each: each.max(1),
@@ -89,7 +89,11 @@ impl Turns {
     pub(crate) fn admit(&self, key: Key, job: Job) -> Admitted {
         let mut state = self.lock();
         let State { talks, waiting, .. } = &mut *state;
+        let awake = talks.len();
         let Some(talk) = talks.get_mut(&key) else {
+            if awake >= self.total {
+                return Admitted::Full(job);
+            }
             talks.insert(key, Talk { now: job.clone(), queue: VecDeque::new() });
             return Admitted::Start(job);
         };
@@ -137,8 +141,10 @@ impl Turns {
 
     fn roomy(&self, key: Option<Key>) -> bool {
         let mut state = self.lock();
-        let talk = key.and_then(|key| state.talks.get(&key));
-        let roomy = state.waiting < self.total && talk.is_none_or(|talk| talk.queue.len() <= self.each / 2);
+        let roomy = match key.and_then(|key| state.talks.get(&key)) {
+            Some(talk) => state.waiting < self.total && talk.queue.len() <= self.each / 2,
+            None => state.talks.len() < self.total,
+        };
         state.starved |= !roomy;
         roomy
     }

@@ -146,6 +146,26 @@ async fn what_waits_in_all_is_bounded() {
     }
     let more = talk.message("bob", "ping");
     assert!(matches!(talk.deliver(more).await, Delivered::Full(_)));
+    let third = talk.message("eve", "ping");
+    assert!(matches!(talk.deliver(third).await, Delivered::Full(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_asker_finds_room_when_an_old_one_is_answered() {
+    let gate = closed();
+    let options = Options { waiting_total: 1, ..Options::default() };
+    let mut talk = Setup::new(commands(&gate)).options(options).start();
+    let inbox = talk.inbox().await;
+    talk.say_as("ann", "hold x").await;
+    let message = talk.message("bob", "ping");
+    let Delivered::Full(message) = inbox.deliver(message).await else { panic!("two are awake") };
+    let mut room = std::pin::pin!(inbox.room());
+    assert!(futures_util::poll!(room.as_mut()).is_pending());
+    gate.add_permits(1);
+    room.await;
+    assert!(matches!(inbox.deliver(*message).await, Delivered::Queued));
+    assert_eq!(talk.reply().await, "x");
+    assert_eq!(talk.reply().await, "pong");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,7 @@
-//! What the audit hears.
+//! What the audit hears. A process of its own: tracing may take a callsite that another thread registers just while the
+//! subscriber is set for one that nobody wants.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use bot::command::{CommandError, CommandErrorKind};
 use bot::testing::{Fake, Setup};
