@@ -7,6 +7,8 @@ mod lease;
 mod mucp;
 pub(crate) mod port;
 pub(crate) mod router;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Registry;
@@ -161,13 +163,8 @@ impl Server {
         let bound = listener.local_addr().map_err(cannot)?;
         let service = service(&self.options, endpoints, bound);
 
-        let stats = Arc::<Stats>::default();
-        let debug = self.options.debug.then(|| debug::routes(&stats));
-        let handlers = self.routes.into_iter().chain(debug.into_iter().flatten());
-        let router = Router::new(self.options.name.clone(), handlers, stats);
-        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
-        let shared =
-            Arc::new(Shared { router, options: self.options, drain, stop: stop.clone(), tasks: TaskTracker::new() });
+        let shared = shared(self.options, self.routes);
+        let stop = shared.stop.clone();
         shared.tasks.spawn(port::serve(listener, Arc::clone(&shared)));
 
         let mut lease = shared.options.registry.clone().map(|registry| {
@@ -185,6 +182,15 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("options", &self.options).finish_non_exhaustive()
     }
+}
+
+/// What all connections share. A handler of one's own for a `Debug` endpoint comes before the framework's.
+fn shared(options: Options, routes: Vec<(Endpoint, Arc<dyn Handler>)>) -> Arc<Shared> {
+    let stats = Arc::<Stats>::default();
+    let debug = options.debug.then(|| debug::routes(&stats));
+    let router = Router::new(options.name.clone(), routes.into_iter().chain(debug.into_iter().flatten()), stats);
+    let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+    Arc::new(Shared { router, options, drain, stop, tasks: TaskTracker::new() })
 }
 
 /// What the registry is told of the routes, sorted by name.
