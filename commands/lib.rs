@@ -2,17 +2,23 @@
 
 pub mod caller;
 mod clock;
+mod debug;
+mod definition;
+mod deregister;
 mod echo;
 pub mod fault;
 mod get;
+mod health;
 mod hello;
 pub mod json;
 mod kit;
 mod list;
 mod lookup;
 mod ping;
+mod register;
 mod show;
 mod spec;
+mod stats;
 #[cfg(test)]
 mod testing;
 mod three_laws;
@@ -31,12 +37,16 @@ use tokio_util::task::TaskTracker;
 /// Every built-in command, one row each.
 pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
     vec![
+        Arc::new(deregister::Deregister::new(kit)),
         Arc::new(echo::Echo::new()),
         Arc::new(get::Get::new(kit)),
+        Arc::new(health::Health::new(kit)),
         Arc::new(hello::Hello::new()),
         Arc::new(list::Nodes::new(kit)),
         Arc::new(list::Services::new(kit)),
         Arc::new(ping::Ping::new()),
+        Arc::new(register::Register::new(kit)),
+        Arc::new(stats::Stats::new(kit)),
         Arc::new(three_laws::ThreeLaws::new()),
         Arc::new(time::Time::new()),
         Arc::new(version::Version::new(kit.version)),
@@ -46,4 +56,14 @@ pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
 /// The commands that are services, kept up to date by a task of `tasks` until `stop`.
 pub fn words(_kit: &Kit, _tasks: &TaskTracker, _stop: CancellationToken) -> watch::Receiver<Arc<Vec<Word>>> {
     watch::channel(Arc::default()).1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Shelf, kit};
+
+    #[test]
+    fn every_example_is_its_command_and_no_other() {
+        assert_eq!(bot::testing::misrouted(&super::table(&kit(&Shelf::with([])))), [""; 0]);
+    }
 }

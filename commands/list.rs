@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bot::command::{Command, CommandError, CommandErrorKind, Field, FieldKind, Invocation, Plan, Spec};
 use bot::message::{Args, Message};
 use bot::reply::{Block, Reply};
+use micro::registry::service::is_pseudo;
 use serde_json::json;
 
 /// `list services`: the names, sorted, one a line. What follows is ignored, as it always was, but for `--all`, which shows
@@ -61,7 +62,7 @@ impl Command for Services {
         let registry = &*self.kit.registry;
         let mut names = registry.list().await.map_err(|error| lookup::away(registry, error))?;
         if !all(&call.args) {
-            names.retain(|name| !lookup::is_pseudo(name));
+            names.retain(|name| !is_pseudo(name));
         }
         let text = names.join("\n");
         let block = if names.is_empty() {

@@ -1,24 +1,21 @@
 //! Finding a service by what was typed, and saying what is near when there is none.
 
-use crate::fault;
 use crate::kit::Kit;
+use crate::{clock, fault};
 use bot::command::{CommandError, CommandErrorKind, Field, FieldKind};
 use bot::message::Args;
+use bot::reply::Block;
 use bot::suggest::nearest;
 use micro::registry::Registry;
-use micro::registry::service::Service;
-use std::time::Duration;
+use micro::registry::cache::Found;
+use micro::registry::service::{Service, is_pseudo};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// How long completion waits for the registry: it is asked at every key.
 const COMPLETION: Duration = Duration::from_secs(1);
 /// The longest name that an error repeats, in characters.
 const REPEATED: usize = 100;
-
-/// Entries that brokers make, not services (WIRE §1.0). A topic that is registered under its bare name (go-micro
-/// v1.13–v1.17) cannot be told by its name.
-pub(crate) fn is_pseudo(name: &str) -> bool {
-    name.starts_with("topic:") || ["go.micro.http.broker", "micro.http.broker", "go.micro.nats.broker"].contains(&name)
-}
 
 /// The name of the service that was asked for.
 ///
@@ -34,6 +31,12 @@ pub(crate) fn name<'a>(args: &'a Args, usage: &str) -> Result<&'a str, CommandEr
 /// The service's versions, asked of the registry itself.
 ///
 /// # Errors
+/// What people are told besides, while the registry is away.
+pub(crate) fn stale(found: &Found) -> Option<Block> {
+    let since = found.as_of.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    found.stale.then(|| Block::Text(format!("The registry is away: nodes as of {}.", clock::rfc1123(since))))
+}
+
 /// `NotFound`, with the nearest name; the registry's own.
 pub(crate) async fn service(registry: &dyn Registry, name: &str) -> Result<Vec<Service>, CommandError> {
     match registry.get(name).await {
@@ -47,10 +50,10 @@ pub(crate) async fn service(registry: &dyn Registry, name: &str) -> Result<Vec<S
 ///
 /// # Errors
 /// As [`service`].
-pub(crate) async fn cached(kit: &Kit, name: &str) -> Result<Vec<Service>, CommandError> {
+pub(crate) async fn cached(kit: &Kit, name: &str) -> Result<Arc<Found>, CommandError> {
     match kit.client.find(name).await {
         Ok(found) if found.services.is_empty() => Err(unknown(&*kit.registry, name).await),
-        Ok(found) => Ok(found.services.clone()),
+        Ok(found) => Ok(found),
         Err(error) => Err(away(&*kit.registry, error)),
     }
 }

@@ -12,7 +12,7 @@ use micro::client::{Client, Options};
 use micro::error::{Error, ErrorKind, Result};
 use micro::registry::service::{Node, Service};
 use micro::registry::{Event, Registry, Scope};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -136,15 +136,13 @@ pub(crate) fn kit(registry: &Arc<Shelf>) -> Kit {
     }
 }
 
-/// A registry that lies open: services are put and taken by hand, it goes away and comes back when told, and its watch of
-/// all names can be made to say names only.
+/// A registry that lies open: services are put and taken by hand, it goes away and comes back when told. Its watch says
+/// names only, as most do, or all that it knows.
 #[derive(Default)]
 pub(crate) struct Shelf {
     state: Mutex<State>,
-    /// An entry dies with the process.
-    pub(crate) fleeting: bool,
-    /// The watch of all names says names only.
-    pub(crate) names_only: bool,
+    fleeting: bool,
+    telling: bool,
 }
 
 #[derive(Default)]
@@ -162,7 +160,18 @@ impl Shelf {
         Arc::new(shelf)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    /// An entry dies with the process.
+    pub(crate) fn fleeting() -> Arc<Self> {
+        Arc::new(Self { fleeting: true, ..Self::default() })
+    }
+
+    /// The watch says all that it knows.
+    pub(crate) fn telling(services: impl IntoIterator<Item = Service>) -> Arc<Self> {
+        let state = Mutex::new(State { services: services.into_iter().collect(), ..State::default() });
+        Arc::new(Self { state, telling: true, ..Self::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,27 +180,33 @@ impl Shelf {
     }
 
     fn seen(&self, service: &Service) -> Service {
-        if self.names_only { Service { name: service.name.clone(), ..Service::default() } } else { service.clone() }
+        if self.telling { service.clone() } else { Service::named(&service.name) }
     }
 
     fn snapshot(&self) -> Event {
         Event::Snapshot(self.state().services.iter().map(|service| self.seen(service)).collect())
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.state().services.iter().any(|service| service.name == name)
+    }
+
     /// Puts a version in, or replaces it.
     pub(crate) fn put(&self, service: Service) {
-        let seen = self.seen(&service);
+        let event = (self.telling || !self.has(&service.name)).then(|| Event::Put(self.seen(&service)));
         {
             let mut state = self.state();
             state.services.retain(|known| known.name != service.name || known.version != service.version);
             state.services.push(service);
         }
-        self.tell(&Event::Put(seen));
+        if let Some(event) = event {
+            self.tell(&event);
+        }
     }
 
-    /// Takes one node out; the version goes with its last.
+    /// Takes nodes of an id out; a version goes with its last.
     pub(crate) fn take(&self, name: &str, node: &str) {
-        let mut gone = service(name, "", &[]);
+        let mut gone = Service::named(name);
         {
             let mut state = self.state();
             for service in state.services.iter_mut().filter(|service| service.name == name) {
@@ -201,7 +216,9 @@ impl Shelf {
             }
             state.services.retain(|service| service.name != name || !service.nodes.is_empty());
         }
-        self.tell(&Event::Gone(self.seen(&gone)));
+        if self.telling || !self.has(name) {
+            self.tell(&Event::Gone(self.seen(&gone)));
+        }
     }
 
     /// The registry goes away, or comes back with a snapshot.

@@ -1,7 +1,7 @@
 //! All ways by name: the one place that knows them. One row a way.
 
 use crate::codec::{Codec, bytes::Octets, json::Json, jsonrpc::JsonRpc, proto::Proto, protorpc::ProtoRpc};
-use crate::registry::{Registry, memory};
+use crate::registry::{Registry, file, memory};
 use crate::selector::strategy::{Random, RoundRobin, Strategy};
 use section::{Problem, Section};
 use std::fmt;
@@ -25,7 +25,8 @@ impl fmt::Debug for RegistryKind {
 }
 
 /// Every registry this build knows.
-pub const REGISTRIES: &[RegistryKind] = &[RegistryKind { name: "memory", open: memory::open }];
+pub const REGISTRIES: &[RegistryKind] =
+    &[RegistryKind { name: "file", open: file::open }, RegistryKind { name: "memory", open: memory::open }];
 
 /// A content type of mucp: one row of [`CODECS`] (WIRE §3).
 pub struct CodecKind {

@@ -1,6 +1,6 @@
 //! Reading a section as a type, all problems at once.
 
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 use crate::tree::{Entry, Section};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor};
@@ -19,7 +19,7 @@ pub(crate) fn read<T: DeserializeOwned + Default>(section: &Section) -> (T, Vec<
             Err(error) => {
                 let Some(key) = at.into_inner() else {
                     problems.push(Problem {
-                        place: crate::Place::Default,
+                        place: Place::Default,
                         key: section.path().to_owned(),
                         text: tidy(error.message()),
                         cure: String::new(),
@@ -116,7 +116,7 @@ impl<'de, 'a, I: Iterator<Item = (&'a str, &'a toml::Value)>> MapAccess<'de> for
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Period;
+    use crate::period::Period;
     use serde::Deserialize;
     use std::time::Duration;
 

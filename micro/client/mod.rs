@@ -1,5 +1,6 @@
 //! The client: finds a service, picks a node, decides how to speak to it, calls.
 
+pub mod config;
 pub mod protocol;
 pub mod request;
 

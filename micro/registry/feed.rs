@@ -89,6 +89,11 @@ impl Feed {
         self.send(Change::Lost(error));
     }
 
+    /// Nothing is known any more: who watches from now on waits for news.
+    pub(crate) fn forget(&self) {
+        *self.held() = Held::default();
+    }
+
     /// Whether anyone watches.
     pub(crate) fn is_watched(&self) -> bool {
         self.changes.receiver_count() > 0

@@ -3,6 +3,7 @@
 pub mod cache;
 mod decode;
 mod feed;
+pub mod file;
 pub mod memory;
 pub mod service;
 pub mod state;

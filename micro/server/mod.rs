@@ -1,6 +1,7 @@
 //! The server: one handler set, answered in mucp and gRPC on one port.
 
 mod advertise;
+pub mod config;
 mod debug;
 pub mod handler;
 mod lease;
@@ -143,7 +144,8 @@ impl Server {
         Self { options, routes: Vec::new() }
     }
 
-    /// Adds an endpoint and its handler; the endpoint goes into the registry, unless it is one of `Debug`.
+    /// Adds an endpoint and its handler; the endpoint goes into the registry, unless it is one of `Debug`, which then
+    /// takes the place of the framework's own.
     #[must_use]
     pub fn handle(mut self, endpoint: Endpoint, handler: impl Handler) -> Self {
         self.routes.push((endpoint, Arc::new(handler)));
@@ -188,7 +190,7 @@ impl fmt::Debug for Server {
 fn shared(options: Options, routes: Vec<(Endpoint, Arc<dyn Handler>)>) -> Arc<Shared> {
     let stats = Arc::<Stats>::default();
     let debug = options.debug.then(|| debug::routes(&stats));
-    let router = Router::new(options.name.clone(), routes.into_iter().chain(debug.into_iter().flatten()), stats);
+    let router = Router::new(options.name.clone(), debug.into_iter().flatten().chain(routes), stats);
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     Arc::new(Shared { router, options, drain, stop, tasks: TaskTracker::new() })
 }
