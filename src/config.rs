@@ -126,6 +126,12 @@ pub(crate) fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<S
     variables(&mut tree, environment, &mut problems, &mut sources);
     flags(&mut tree, arguments, &mut problems, &mut sources);
     problems.append(&mut tree.resolve(&mut |text| secret(text, environment)));
+    if let Verb::Bot { demo: true, .. } = arguments.verb {
+        let place = || Place::Flag("--demo".into());
+        tree.set("registry.name", toml::Value::String("memory".to_owned()), place());
+        tree.set("registry.address", toml::Value::Array(Vec::new()), place());
+        tree.set("bot.register", toml::Value::Boolean(false), place());
+    }
     let mut config = read(tree, &mut problems);
     config.sources = sources;
     config.registry_flag = arguments.set.iter().any(|(flag, _)| flag.key == "registry.name");
@@ -366,10 +372,6 @@ fn policy(section: &Section, problems: &mut Vec<Problem>) -> (Policy, Vec<String
 /// The demo stays on loopback unless it is told otherwise.
 fn demo(arguments: &Arguments, config: &mut Config, problems: &mut Vec<Problem>) {
     match arguments.verb {
-        Verb::Bot { demo: true, .. } => {
-            config.registry = RegistryConfig { name: "memory".to_owned(), address: Vec::new() };
-            config.bot.register = false;
-        }
         Verb::Demo if config.registry.name == "memory" => {
             let text = "only the process itself sees its memory".to_owned();
             problems.push(wrong(&config.tree.sub("registry"), "name", text, "use mdns or file, or micro bot --demo"));
