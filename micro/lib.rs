@@ -6,6 +6,7 @@
 pub mod client;
 pub mod codec;
 pub mod error;
+mod grpc;
 pub mod header;
 pub mod open;
 pub mod registry;
