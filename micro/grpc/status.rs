@@ -18,6 +18,9 @@ const MAX_TEXT: usize = 4096;
 /// The longest text that is sent a second time, in the details.
 const MAX_DETAILS: usize = 1024;
 
+/// `OUT_OF_RANGE`, into which Go maps `io.EOF`.
+const OUT_OF_RANGE: &[u8] = b"11";
+
 const ERROR_TYPE: &str = "type.googleapis.com/errors.Error";
 
 /// `google.rpc.Status`.
@@ -144,8 +147,8 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<Result<()>> {
 
 /// Whether this is how Go's handlers end a stream when they return the `io.EOF` of their last receive.
 pub(crate) fn is_eof(headers: &HeaderMap) -> bool {
-    let value = |name| headers.get(name).map(HeaderValue::as_bytes);
-    &&value(MESSAGE) == Some(b"EOF")
+    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    value(STATUS) == Some(OUT_OF_RANGE) && value(MESSAGE) == Some(b"EOF")
 }
 
 fn raised(code: i32, message: &str, headers: &HeaderMap) -> Error {

@@ -3,6 +3,7 @@
 mod advertise;
 pub mod config;
 mod debug;
+pub(crate) mod grpc;
 pub mod handler;
 mod lease;
 mod mucp;

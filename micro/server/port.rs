@@ -1,6 +1,7 @@
 //! The port: one TCP listener for every protocol. Who speaks what is told by the first bytes.
 
 use crate::server::Options;
+use crate::server::grpc;
 use crate::server::mucp;
 use crate::server::router::Router;
 use bytes::{Bytes, BytesMut};
@@ -114,7 +115,7 @@ async fn connection(mut stream: TcpStream, shared: &Arc<Shared>) {
     };
     let io = Prefixed { prefix: prefix.freeze(), io: stream };
     match sniffed {
-        Ok(Ok(Speech::Grpc)) => tracing::debug!(remote = peer.remote, "gRPC is not served"),
+        Ok(Ok(Speech::Grpc)) => grpc::serve(io, shared).await,
         Ok(Ok(Speech::Mucp)) => mucp::serve(io, Arc::clone(shared), peer).await,
         Ok(Ok(Speech::Tls)) => {
             tracing::warn!(remote = peer.remote, "TLS came in, this port speaks plain mucp and gRPC");

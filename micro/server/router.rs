@@ -42,6 +42,12 @@ impl Router {
         self.route(endpoint).map(|(endpoint, _)| endpoint.is_stream())
     }
 
+    /// Whether any endpoint is `name.<Method>`.
+    pub(crate) fn has_struct(&self, name: &str) -> bool {
+        let mut from = self.routes.range(format!("{name}.")..);
+        from.next().is_some_and(|(route, _)| route.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     /// Runs a unary handler; one that panics gives code 500, one that outlives the deadline is dropped and gives 408.
     pub(crate) async fn call(&self, context: Context, body: Bytes) -> Result<Bytes> {
         let (endpoint, handler) = self.counted(&context.endpoint)?;

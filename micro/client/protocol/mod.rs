@@ -1,5 +1,7 @@
 //! One exchange with one node. Which protocol a node speaks, `client/dialect.rs` decides.
 
+pub mod grpc;
+
 use crate::client::request::{Answer, Request};
 use crate::error::Result;
 use crate::registry::service::Node;
