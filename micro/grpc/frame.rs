@@ -98,8 +98,8 @@ impl Reader {
     /// # Errors
     /// `TooLarge`, as soon as its length is known; `Malformed`: compressed, which nobody asked for.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>> {
-        let held = if self.parts.is_empty() { &self.piece[..] } else { &self.parts[..] };
-        let Some((head, rest)) = held.split_first_chunk::<HEAD>() else { return Ok(None) };
+        let bytes = if self.parts.is_empty() { &self.piece[..] } else { &self.parts[..] };
+        let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Ok(None) };
         let [compressed, a, b, c, d] = *head;
         if compressed != 0 {
             return Err(Error::new(
@@ -109,7 +109,7 @@ impl Reader {
         }
         let size = u32::from_be_bytes([a, b, c, d]) as usize;
         if size > self.max {
-            let context = format!("a message of {size} bytes is more than max_message allows ({})", self.max);
+            let context = format!("a message of {size} bytes is larger than max_message allows ({})", self.max);
             return Err(Error::new(ErrorKind::TooLarge, context));
         }
         if rest.len() < size {
@@ -192,7 +192,7 @@ mod tests {
         reader.push(Bytes::from_static(b"\0\0\0\0\x11"));
         let error = reader.next().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
-        insta::assert_snapshot!(error, @"a message of 17 bytes is more than max_message allows (16)");
+        insta::assert_snapshot!(error, @"a message of 17 bytes is larger than max_message allows (16)");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::grpc::base64;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use prost::Message;
 
@@ -68,7 +68,7 @@ pub(crate) mod code {
 }
 
 /// go-micro's codes and gRPC's.
-const CODES: &[(i32, i32)] = &[
+const CODES: &[(u16, i32)] = &[
     (200, code::OK),
     (400, 3),
     (401, 16),
@@ -104,15 +104,10 @@ pub(crate) fn failed(error: &Error, name: &str) -> HeaderMap {
     let status = match error.status() {
         Some(status) if status.code == 0 => return plain(code::UNKNOWN, &status.detail),
         Some(status) => Status { detail: cut(&status.detail).to_owned(), ..status.clone() },
-        None => Status {
-            id: name.to_owned(),
-            code: 500,
-            detail: cut(error.context()).to_owned(),
-            status: "Internal Server Error".to_owned(),
-        },
+        None => Status::new(name, 500, cut(error.context())),
     };
     let code = to_grpc(status.code);
-    let message = serde_json::to_string(&status).unwrap_or_default();
+    let message = status.to_text();
     let mut headers = plain(code, &message);
     if message.len() <= MAX_DETAILS
         && let Ok(details) = HeaderValue::try_from(base64::encode(&details(code, message, status)))
@@ -130,8 +125,8 @@ fn details(code: i32, message: String, Status { id, code: micro, detail, status 
 /// What the end of an answer says; `None`: it has no status at all.
 ///
 /// # Errors
-/// Inside: `Service` with the service's own error; `Timeout`, `Cancelled` and `TooLarge` where the peer's framework
-/// said so; `Malformed` for a status that is no number.
+/// Inside: `Service` with the service's own error; `Timeout` for a deadline passed, `Cancelled` and `TooLarge` where the
+/// peer's framework said so, all with its status; `Malformed` for a status that is no number.
 pub(crate) fn read(headers: &HeaderMap) -> Option<Result<()>> {
     let value = headers.get(STATUS)?;
     if value.as_bytes() == b"0" {
@@ -153,16 +148,13 @@ pub(crate) fn is_eof(headers: &HeaderMap) -> bool {
 
 fn raised(code: i32, message: &str, headers: &HeaderMap) -> Error {
     if let Some(status) = detailed(headers).or_else(|| structured(message)) {
-        return Error::service(status);
+        let detail = status.detail.clone();
+        return match code {
+            code::DEADLINE_EXCEEDED => Error::new(ErrorKind::Timeout, detail).with_status(status),
+            _ => Error::service(status),
+        };
     }
-    let micro = from_grpc(code);
-    let phrase = StatusCode::from_u16(micro.unsigned_abs() as u16).ok().and_then(|status| status.canonical_reason());
-    let status = Status {
-        id: "go.micro.client".to_owned(),
-        code: micro,
-        detail: message.to_owned(),
-        status: phrase.unwrap_or_default().to_owned(),
-    };
+    let status = Status::new("go.micro.client", from_grpc(code), message);
     let kind = match code {
         code::CANCELLED => ErrorKind::Cancelled,
         code::DEADLINE_EXCEEDED => ErrorKind::Timeout,
@@ -188,10 +180,10 @@ fn structured(message: &str) -> Option<Status> {
 }
 
 fn to_grpc(micro: i32) -> i32 {
-    CODES.iter().find(|(code, _)| *code == micro).map_or(code::UNKNOWN, |(_, grpc)| *grpc)
+    CODES.iter().find(|(code, _)| i32::from(*code) == micro).map_or(code::UNKNOWN, |(_, grpc)| *grpc)
 }
 
-fn from_grpc(grpc: i32) -> i32 {
+fn from_grpc(grpc: i32) -> u16 {
     CODES.iter().find(|(_, code)| *code == grpc).map_or(500, |(micro, _)| *micro)
 }
 
@@ -238,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for code in [400, 401, 403, 404, 408, 409, 412, 418, 500, 501, 503] {
+        for code in [400, 401, 403, 404, 409, 412, 418, 500, 501, 503] {
             let detail = "100% \"bad\"\nsecond é 🙂".to_owned();
             let status = Status { id: "a.b".to_owned(), code, detail, status: "X".to_owned() };
             let mut headers = failed(&Error::service(status.clone()), "");

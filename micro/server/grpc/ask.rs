@@ -23,14 +23,17 @@ pub(super) struct Refusal(pub(super) Response<()>);
 
 impl Ask {
     /// Reads the head of a call.
-    pub(super) fn new(parts: Parts, router: &Router, gone: &CancellationToken) -> Result<Self, Refusal> {
+    pub(super) fn new(parts: &Parts, router: &Router, gone: &CancellationToken) -> Result<Self, Refusal> {
         let headers = &parts.headers;
         let content_type = headers.get(header::CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
         let asked = content::asked(content_type.to_str().unwrap_or_default(), text(headers, "x-content-type"));
         let refuse = |code, context: &str| Refusal(trailers_only(&content_type, status::plain(code, context)));
         let payload = match asked {
             Asked::Grpc(payload) => payload,
-            Asked::Unknown => return Err(refuse(code::INTERNAL, "Unsupported Content-Type")),
+            Asked::Unknown => {
+                let named = content_type.to_str().unwrap_or_default();
+                return Err(refuse(code::INTERNAL, &format!("Unsupported Content-Type: {named}")));
+            }
             Asked::Foreign => return Err(foreign()),
         };
         let path = parts.uri.path();

@@ -101,7 +101,7 @@ async fn answer(
     gone: &CancellationToken,
 ) {
     let (parts, body) = request.into_parts();
-    match Ask::new(parts, &shared.router, gone) {
+    match Ask::new(&parts, &shared.router, gone) {
         Ok(ask) if ask.is_stream => stream::run(ask, body, respond, shared).await,
         Ok(ask) => unary::run(ask, body, respond, shared).await,
         Err(Refusal(head)) => {

@@ -122,12 +122,16 @@ impl Lease {
     /// Sends the head of a call.
     ///
     /// # Errors
-    /// `Refused`: the connection takes no more, nothing was sent.
+    /// `Refused`: the connection takes no more, nothing was sent. `Malformed`: it showed that it speaks no HTTP/2.
     pub(super) fn begin(&self, head: Request<()>) -> Result<Begun> {
         self.connection.send.clone().send_request(head, false).map_err(|error| {
             self.retire();
-            let kind = if self.connection.life.seen.is_http1() { ErrorKind::Malformed } else { ErrorKind::Refused };
-            Error::new(kind, "the connection takes no more calls").because(error)
+            match self.failed(error) {
+                unsure if unsure.kind() == ErrorKind::Unsure => {
+                    Error::new(ErrorKind::Refused, "the connection takes no more calls").because(unsure)
+                }
+                error => error,
+            }
         })
     }
 
@@ -185,15 +189,14 @@ pub(super) async fn drive(driver: Driver, life: Arc<Life>, ttl: Duration, retire
                 break;
             }
             () = &mut idle => {
-                let rest = match life.idle() {
-                    Some(unused) if unused < ttl => ttl - unused,
-                    Some(_) if life.is_retired() => break,
-                    Some(_) => {
-                        retired(&life);
-                        ttl
+                let rest = life.idle().map_or(ttl, |unused| ttl.saturating_sub(unused));
+                if rest.is_zero() {
+                    if life.is_retired() {
+                        break;
                     }
-                    None => ttl,
-                };
+                    retired(&life);
+                }
+                let rest = if rest.is_zero() { ttl } else { rest };
                 idle.as_mut().reset(tokio::time::Instant::now() + rest);
             }
         }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 const MOST: usize = 16;
 
 /// What a dial brought, for all who wait for it.
-type Dialled = Option<std::result::Result<(), (ErrorKind, String)>>;
+type Dialled = Option<std::result::Result<Arc<Connection>, (ErrorKind, String)>>;
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +60,10 @@ impl Pool {
                 Next::Wait(dialling) => dialling,
             };
             match dialling.wait_for(Option::is_some).await.as_deref() {
+                // One that ended at once is used too: it says why.
+                Ok(Some(Ok(connection))) if connection.has_room() || connection.life().is_retired() => {
+                    return Ok(Lease::new(connection.clone()));
+                }
                 Ok(Some(Err((kind, context)))) => return Err(Error::new(*kind, context.clone())),
                 Ok(_) => {}
                 Err(_) => return Err(Error::new(ErrorKind::Unreachable, format!("{address}: the dial was given up"))),
@@ -101,8 +105,9 @@ impl Inner {
             }
             let result = match opened {
                 Ok(connection) => {
-                    peers.entry(address).or_default().open.push(Arc::new(connection));
-                    Ok(())
+                    let connection = Arc::new(connection);
+                    peers.entry(address).or_default().open.push(connection.clone());
+                    Ok(connection)
                 }
                 Err(error) => {
                     forget_if_empty(&mut peers, &address);
