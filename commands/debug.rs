@@ -1,7 +1,7 @@
 //! Asking every node of a service the same at once: `health` and `stats`.
 
-use crate::fault;
 use crate::kit::Kit;
+use crate::{fault, show};
 use bot::command::Plan;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -17,8 +17,6 @@ use tokio::time::Instant;
 
 /// Nodes asked at the same time.
 pub(crate) const AT_ONCE: usize = 256;
-/// The longest error of a node that is shown, in characters.
-const SHOWN: usize = 300;
 /// What a node without the handler is said to be: go-micro from v4.8 on and bare servers have none (WIRE §5).
 pub(crate) const BARE: &str = "reachable, no Debug handler";
 
@@ -96,7 +94,7 @@ fn outcome(answer: Result<Bytes, Error>, deadline: Instant, within: Duration) ->
         Err(error) if is_bare(&error) => Outcome::Bare,
         // The call's own limit ends with ours, a moment before or after.
         Err(error) if error.kind() == ErrorKind::Timeout && Instant::now() + within / 10 >= deadline => late(within),
-        Err(error) => Outcome::Failed(one_line(&fault::text(&error))),
+        Err(error) => Outcome::Failed(show::one_line(&fault::text(&error))),
     }
 }
 
@@ -121,22 +119,6 @@ fn is_bare(error: &Error) -> bool {
 /// What a node answered, if that is a JSON object with the right fields.
 pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(body).ok())?
-}
-
-/// A node's error as a cell of a row: one line, bounded.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for word in text.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|word| !word.is_empty())
-    {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }
 
 /// The original's sheet: the service, then each version with a head and a row a node (TOOLKIT 1.6).
@@ -222,11 +204,5 @@ mod tests {
         ] {
             assert!(!is_bare(&error), "{error}");
         }
-    }
-
-    #[test]
-    fn an_error_is_one_bounded_line() {
-        assert_eq!(one_line("bad\n\tthing \u{1b}[2J"), "bad thing [2J");
-        assert_eq!(one_line(&"x".repeat(10_000)).chars().count(), SHOWN + 1);
     }
 }

@@ -130,7 +130,7 @@ fn judge(outcome: &Outcome) -> (bool, Option<String>, Option<String>) {
         Outcome::Failed(error) => (false, None, Some(error.clone())),
         Outcome::Answered(body) => match debug::object::<Answer>(body) {
             Some(answer) if answer.status.is_empty() => (false, None, Some("answered without a status".to_owned())),
-            Some(answer) => (answer.status.eq_ignore_ascii_case("ok"), Some(debug::one_line(&answer.status)), None),
+            Some(answer) => (answer.status.eq_ignore_ascii_case("ok"), Some(show::one_line(&answer.status)), None),
             None => (false, None, Some("answered something that is no health".to_owned())),
         },
     }

@@ -16,6 +16,7 @@ mod list;
 mod lookup;
 mod ping;
 mod register;
+mod remote;
 mod show;
 mod spec;
 mod stats;
@@ -54,8 +55,8 @@ pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
 }
 
 /// The commands that are services, kept up to date by a task of `tasks` until `stop`.
-pub fn words(_kit: &Kit, _tasks: &TaskTracker, _stop: CancellationToken) -> watch::Receiver<Arc<Vec<Word>>> {
-    watch::channel(Arc::default()).1
+pub fn words(kit: &Kit, tasks: &TaskTracker, stop: CancellationToken) -> watch::Receiver<Arc<Vec<Word>>> {
+    remote::words(kit, tasks, stop)
 }
 
 #[cfg(test)]

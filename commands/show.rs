@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 /// The deepest type that is shown. go-micro's schemas end at 3; one from outside could be any.
 const DEEPEST: usize = 16;
+/// The longest line of what others wrote, in characters.
+const LINE: usize = 300;
 
 /// The whole service, byte for byte as the original's last form: every version with its nodes, the endpoints of the first.
 pub(crate) fn service(versions: &[Service]) -> String {
@@ -93,6 +95,22 @@ fn snake(name: &str) -> String {
         rest = left;
     }
     words.join("_").to_lowercase()
+}
+
+/// What others wrote as one line: a cell, a list's entry. Bounded, without control characters.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|word| !word.is_empty())
+    {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 /// A cell without a mark.
@@ -200,5 +218,11 @@ mod tests {
         let mut text = String::new();
         fields(&mut text, &bottomless.values, 1);
         assert_eq!(text.matches("x X").count(), DEEPEST);
+    }
+
+    #[test]
+    fn what_others_wrote_is_one_bounded_line() {
+        assert_eq!(one_line("bad\n\tthing \u{1b}[2J"), "bad thing [2J");
+        assert_eq!(one_line(&"x".repeat(10_000)).chars().count(), LINE + 1);
     }
 }

@@ -234,6 +234,11 @@ impl Shelf {
         self.state().gets
     }
 
+    /// How many watches there are.
+    pub(crate) fn watchers(&self) -> usize {
+        self.state().watchers.len()
+    }
+
     fn up(&self) -> Result<()> {
         if self.state().down { Err(Error::new(ErrorKind::Unreachable, "dial 127.0.0.1:8500: refused")) } else { Ok(()) }
     }
