@@ -25,8 +25,12 @@ impl fmt::Debug for RegistryKind {
 }
 
 /// Every registry this build knows.
-pub const REGISTRIES: &[RegistryKind] =
-    &[RegistryKind { name: "file", open: file::open }, RegistryKind { name: "memory", open: memory::open }];
+pub const REGISTRIES: &[RegistryKind] = &[
+    RegistryKind { name: "file", open: file::open },
+    #[cfg(feature = "mdns")]
+    RegistryKind { name: "mdns", open: crate::registry::mdns::open },
+    RegistryKind { name: "memory", open: memory::open },
+];
 
 /// A content type of mucp: one row of [`CODECS`] (WIRE §3).
 pub struct CodecKind {

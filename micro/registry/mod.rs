@@ -4,6 +4,8 @@ pub mod cache;
 mod decode;
 mod feed;
 pub mod file;
+#[cfg(feature = "mdns")]
+pub mod mdns;
 pub mod memory;
 pub mod service;
 pub mod state;
