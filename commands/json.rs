@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const DEEPEST: usize = 128;
 
 /// Where text stops being JSON, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// The byte offset.
     pub at: usize,

@@ -1,5 +1,6 @@
 //! What the bot can do: a file a command.
 
+mod call;
 pub mod caller;
 mod clock;
 mod debug;
@@ -20,6 +21,7 @@ mod remote;
 mod show;
 mod spec;
 mod stats;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod three_laws;
@@ -38,6 +40,7 @@ use tokio_util::task::TaskTracker;
 /// Every built-in command, one row each.
 pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
     vec![
+        Arc::new(call::Call::new(kit)),
         Arc::new(deregister::Deregister::new(kit)),
         Arc::new(echo::Echo::new()),
         Arc::new(get::Get::new(kit)),
@@ -48,6 +51,7 @@ pub fn table(kit: &Kit) -> Vec<Arc<dyn Command>> {
         Arc::new(ping::Ping::new()),
         Arc::new(register::Register::new(kit)),
         Arc::new(stats::Stats::new(kit)),
+        Arc::new(stream::Stream::new(kit)),
         Arc::new(three_laws::ThreeLaws::new()),
         Arc::new(time::Time::new()),
         Arc::new(version::Version::new(kit.version)),
