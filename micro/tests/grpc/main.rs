@@ -7,3 +7,4 @@ mod cross;
 mod faults;
 mod greeter;
 mod port;
+mod replay;
