@@ -188,10 +188,11 @@ impl fmt::Debug for Server {
 }
 
 /// What all connections share. A handler of one's own for a `Debug` endpoint comes before the framework's.
-fn shared(options: Options, routes: Vec<(Endpoint, Arc<dyn Handler>)>) -> Arc<Shared> {
+fn shared(options: Options, own: Vec<(Endpoint, Arc<dyn Handler>)>) -> Arc<Shared> {
     let stats = Arc::<Stats>::default();
     let debug = options.debug.then(|| debug::routes(&stats));
-    let router = Router::new(options.name.clone(), debug.into_iter().flatten().chain(routes), stats);
+    let handlers = own.into_iter().chain(debug.into_iter().flatten());
+    let router = Router::new(options.name.clone(), handlers, stats);
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     Arc::new(Shared { router, options, drain, stop, tasks: TaskTracker::new() })
 }

@@ -23,6 +23,9 @@ pub(crate) struct Router {
     stats: Arc<Stats>,
 }
 
+/// The longest detail of an error, in bytes: clients limit headers, in which it travels, to 16 KiB and more.
+const DETAIL: usize = 4 << 10;
+
 impl Router {
     /// The routes of a service. Of two handlers for one endpoint the first stays.
     pub(crate) fn new(
@@ -86,19 +89,20 @@ impl Router {
         Err(outcome)
     }
 
-    /// What the caller gets of an error without a status of its own, or with one that is not signed.
+    /// What the caller gets of an error: signed if it has a code, of code 500 if it has no status, and no longer than a
+    /// header can carry.
     pub(crate) fn owned(&self, error: Error) -> Error {
-        match error.status() {
-            Some(status) if status.code == 0 || !status.id.is_empty() => error,
-            Some(status) => {
-                let status = Status { id: self.service.clone(), ..status.clone() };
-                error.with_status(status)
-            }
-            None => {
-                let status = Status::new(&self.service, 500, error.context());
-                error.with_status(status)
-            }
+        let Some(status) = error.status() else {
+            let status = Status::new(&self.service, 500, cut(error.context()));
+            return error.with_status(status);
+        };
+        let unsigned = status.code != 0 && status.id.is_empty();
+        if !unsigned && status.detail.len() <= DETAIL {
+            return error;
         }
+        let id = if unsigned { self.service.clone() } else { status.id.clone() };
+        let status = Status { id, detail: cut(&status.detail).to_owned(), ..status.clone() };
+        error.with_status(status)
     }
 
     fn panicked(&self, endpoint: &str, panic: &(dyn Any + Send)) -> Error {
@@ -119,7 +123,7 @@ impl Router {
     fn unknown(&self, endpoint: &str) -> Error {
         let detail = match endpoint.split_once('.') {
             Some((service, method)) if !method.contains('.') => {
-                if self.routes.keys().any(|name| name.split_once('.').is_some_and(|(known, _)| known == service)) {
+                if self.has_struct(service) {
                     format!("rpc: can't find method {method}")
                 } else {
                     format!("rpc: can't find service {service}")
@@ -129,6 +133,12 @@ impl Router {
         };
         Error::new(ErrorKind::NotFound, detail.clone()).with_status(Status { detail, ..Status::default() })
     }
+}
+
+/// The beginning of a text, at most [`DETAIL`] bytes.
+fn cut(text: &str) -> &str {
+    let end = (0..=DETAIL.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 #[cfg(test)]
@@ -170,6 +180,17 @@ mod tests {
         match router().call(context, Bytes::from_static(body.as_bytes())).await {
             Ok(body) => Ok(String::from_utf8(body.into()).unwrap()),
             Err(error) => Err(error.status().expect("a status").to_text()),
+        }
+    }
+
+    #[test]
+    fn an_error_fits_into_a_header() {
+        let long = "é".repeat(5_000);
+        let plain = Error::service(Status { detail: long.clone(), ..Status::default() });
+        let coded = Error::service(Status::new("", 400, long.as_str()));
+        for error in [plain, coded, Error::new(ErrorKind::Invalid, long)] {
+            let status = router().owned(error).status().cloned().unwrap();
+            assert_eq!(status.detail.len(), 4096);
         }
     }
 

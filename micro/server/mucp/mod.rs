@@ -16,8 +16,8 @@ use crate::server::port::{Peer, Shared};
 use crate::transport::http::{Fault, Message};
 use bytes::Bytes;
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Serves a connection until it closes.
@@ -46,25 +46,44 @@ struct Connection {
     peer: Peer,
 }
 
+/// What becomes of the connection after a reply.
+enum Next {
+    /// It carries the next request.
+    Keep,
+    /// It closes.
+    Close,
+    /// It closes, and the client may still be sending: what it does not read in time must not cost it the reply.
+    Linger,
+}
+
+impl Next {
+    fn after(close: bool) -> Self {
+        if close { Self::Close } else { Self::Keep }
+    }
+}
+
 /// A buffer that a large reply has stretched is given back.
 const KEPT: usize = 64 << 10;
 
 impl Connection {
     async fn run(&mut self, io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
         let shared = Arc::clone(&self.shared);
-        let draining = shared.drain.cancelled();
+        let (draining, mut drained) = (shared.drain.cancelled(), false);
         tokio::pin!(draining);
         loop {
             let message = tokio::select! {
                 biased;
                 message = self.input.message(io, Some(line::IDLE)) => message,
-                () = &mut draining, if self.input.is_silent() => return line::close(io).await,
-            };
-            let close = match message {
-                Ok(message) => {
-                    let close = message.close || shared.drain.is_cancelled();
-                    self.answer(io, &message, close).await
+                () = &mut draining, if !drained => {
+                    drained = true;
+                    if self.input.is_silent() {
+                        return;
+                    }
+                    continue;
                 }
+            };
+            let next = match message {
+                Ok(message) => self.answer(io, &message).await,
                 Err(end) => self.refuse(end),
             };
             if line::write(io, &self.out).await.is_err() {
@@ -72,14 +91,17 @@ impl Connection {
             }
             self.out.clear();
             self.out.shrink_to(KEPT);
-            if close {
-                return line::close(io).await;
+            match next {
+                Next::Keep => {}
+                Next::Close => return,
+                Next::Linger => return line::close(io).await,
             }
         }
     }
 
-    /// Puts the reply to a message into `out`; says whether the connection closes then.
-    async fn answer(&mut self, io: &mut (impl AsyncRead + AsyncWrite + Unpin), message: &Message, close: bool) -> bool {
+    /// Puts the reply to a message into `out`.
+    async fn answer(&mut self, io: &mut (impl AsyncRead + AsyncWrite + Unpin), message: &Message) -> Next {
+        let close = message.close || self.shared.drain.is_cancelled();
         match request::read(message) {
             Asked::Call(call) => return self.call(io, message, call, close).await,
             Asked::Event(form) => form.receipt(close, &mut self.out),
@@ -90,7 +112,7 @@ impl Connection {
                 form.error(&status.to_text(), close, &mut self.out);
             }
         }
-        close
+        Next::after(close)
     }
 
     async fn call(
@@ -99,19 +121,19 @@ impl Connection {
         message: &Message,
         call: Call<'_>,
         close: bool,
-    ) -> bool {
+    ) -> Next {
         let Call { form, payload, within } = call;
         let is_late = |(stream, endpoint): &(String, String)| {
             form.stream.as_deref() == Some(stream) && form.endpoint.as_ref() == endpoint
         };
         if self.late.as_ref().is_some_and(is_late) {
-            return close;
+            return Next::after(close);
         }
         let context = Context {
             endpoint: form.endpoint.as_ref().to_owned(),
             content_type: form.codec.payload().to_owned(),
             metadata: request::metadata(&message.header, &self.peer.local, &self.peer.remote),
-            deadline: within.and_then(|within| Instant::now().checked_add(within)),
+            deadline: within.and_then(|within| Instant::now().into_std().checked_add(within)),
             stop: self.gone.clone(),
         };
         if self.shared.router.is_stream(&context.endpoint).unwrap_or(false) {
@@ -121,14 +143,15 @@ impl Connection {
             if after == After::Late {
                 self.late = form.stream.as_deref().map(|stream| (stream.to_owned(), form.endpoint.to_string()));
             }
-            return close || after == After::Close;
+            return if close || after == After::Close { Next::Linger } else { Next::Keep };
         }
         let answer = self.unary(io, context, payload).await;
+        let close = close || self.shared.drain.is_cancelled();
         let answer = answer.and_then(|body| form.answer(&body, close, &mut self.out));
         if let Err(error) = answer {
             form.error(&reply::text(&self.shared.router.owned(error)), close, &mut self.out);
         }
-        close
+        Next::after(close)
     }
 
     /// Runs the handler, and looks whether the client is still there.
@@ -151,9 +174,9 @@ impl Connection {
     }
 
     /// Answers what is no request; the connection closes after it.
-    fn refuse(&mut self, end: End) -> bool {
+    fn refuse(&mut self, end: End) -> Next {
         let (status, error) = match end {
-            End::Clean | End::Fault(Fault::Cut) => return true,
+            End::Clean | End::Fault(Fault::Cut) => return Next::Close,
             End::Slow => (408, Error::new(ErrorKind::Timeout, "the request did not come in time")),
             End::Fault(fault @ Fault::HeadTooLarge) => (431, fault.into()),
             End::Fault(fault @ Fault::TooLarge { .. }) => (413, fault.into()),
@@ -161,6 +184,6 @@ impl Connection {
         };
         tracing::debug!(remote = self.peer.remote, %error, "a request was refused");
         reply::refusal(status, error.context(), &mut self.out);
-        true
+        Next::Linger
     }
 }

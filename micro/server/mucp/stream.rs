@@ -64,11 +64,12 @@ pub(super) async fn run(
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            (outcome, ()) = work => Some(outcome),
+            (outcome, sent) = work => sent.then_some(outcome),
             () = watch => None,
         }
     };
-    // A client that went on to something else would take the end of this for the answer to that.
+    // A client that went on to something else would take the end of this for the answer to that; and after half a message
+    // nothing can follow.
     let Some(outcome) = done else { return After::Close };
 
     let close = form.stream.is_none() || pulled == Pulled::Gone || shared.drain.is_cancelled();
@@ -138,14 +139,14 @@ async fn pull(
     }
 }
 
-/// Writes the handler's messages until it has returned and the queue is empty. A client that cannot be reached stops the
-/// handler.
+/// Writes the handler's messages until it has returned and the queue is empty; false if the client could not be reached,
+/// which stops the handler.
 async fn push(
     io: &mut (impl AsyncWrite + Unpin),
     mut queue: mpsc::Receiver<Vec<u8>>,
     over: &CancellationToken,
     stop: &CancellationToken,
-) {
+) -> bool {
     loop {
         let message = tokio::select! {
             biased;
@@ -156,10 +157,10 @@ async fn push(
                 continue;
             }
         };
-        let Some(message) = message else { return };
+        let Some(message) = message else { return true };
         if line::write(io, &message).await.is_err() {
             stop.cancel();
-            return;
+            return false;
         }
     }
 }

@@ -125,7 +125,7 @@ pub(super) type Routes = Vec<(Endpoint, Arc<dyn Handler>)>;
 
 pub(super) fn greeter() -> Routes {
     let mut routes: Routes = vec![
-        (unary("Say.Hello"), Arc::new(message(async |_, asked: HelloRequest| hello(&asked.name)))),
+        (unary("Say.Hello"), Arc::new(message(async |_, asked: HelloRequest| Ok(hello(&asked.name))))),
         (
             unary("Say.Fail"),
             Arc::new(message(async |_, _: HelloRequest| -> Result<HelloResponse> {
@@ -150,7 +150,7 @@ pub(super) fn greeter() -> Routes {
             Arc::new(message(async |context: Context, _: HelloRequest| {
                 // Ends with its caller, or when its time is up.
                 context.stop.cancelled().await;
-                hello("nobody")
+                Ok(hello("nobody"))
             })),
         ),
         (unary("Say.Rich"), Arc::new(Same)),
@@ -160,7 +160,7 @@ pub(super) fn greeter() -> Routes {
                 Ok(HelpResponse { usage: "greeter".to_owned(), description: "Says hello".to_owned() })
             })),
         ),
-        (unary("Command.Exec"), Arc::new(message(async |_, asked: ExecRequest| exec(&asked.args)))),
+        (unary("Command.Exec"), Arc::new(message(async |_, asked: ExecRequest| Ok(exec(&asked.args))))),
     ];
     routes.push((streamed("Stream.Count"), Arc::new(stream(count))));
     routes.push((streamed("Stream.Burst"), Arc::new(stream(count))));
@@ -173,16 +173,16 @@ fn plain(detail: &str) -> Result<HelloResponse> {
     Err(Error::service(Status { detail: detail.to_owned(), ..Status::default() }))
 }
 
-fn hello(name: &str) -> Result<HelloResponse> {
-    Ok(HelloResponse { msg: format!("Hello {name}") })
+fn hello(name: &str) -> HelloResponse {
+    HelloResponse { msg: format!("Hello {name}") }
 }
 
-fn exec(args: &[String]) -> Result<ExecResponse> {
-    Ok(if args.get(1).is_some_and(|arg| arg == "fail") {
+fn exec(args: &[String]) -> ExecResponse {
+    if args.get(1).is_some_and(|arg| arg == "fail") {
         ExecResponse { result: Vec::new(), error: "cannot greet".to_owned() }
     } else {
         ExecResponse { result: format!("hello {}", args.join(",")).into(), error: String::new() }
-    })
+    }
 }
 
 async fn count(context: Context, (mut send, mut recv): Socket) -> Result<()> {
