@@ -96,6 +96,20 @@ async fn a_service_is_registered_as_go_registers_it() {
 }
 
 #[tokio::test]
+async fn a_debug_handler_of_ones_own_answers_and_is_not_listed() {
+    let health = json(async |_, _: Metadata| Ok(Metadata::from([("status".to_owned(), "tired".to_owned())])));
+    let running = Server::new(options()).handle(unary("Debug.Health"), health).start().await.unwrap();
+    assert_eq!(running.service().endpoints, []);
+    let mut client = TcpStream::connect(running.address()).await.unwrap();
+    let call = "POST / HTTP/1.1\r\nContent-Type: application/json\r\nMicro-Endpoint: Debug.Health\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+    client.write_all(call.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    client.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.ends_with("{\"status\":\"tired\"}"), "{reply}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_running_call_is_answered_after_the_server_is_told_to_stop() {
     let (registry, mut told) = Told::new();
     let tell = registry.tell.clone();
