@@ -33,9 +33,10 @@ pub fn text(error: &Error) -> String {
 /// A command's error: `error calling go.micro.srv.greeter.Say.Hello: …`, with the time that passed where it was the time
 /// that ran out, be it ours or the service's (408).
 pub fn calling(service: &str, endpoint: &str, error: Error, took: Duration) -> CommandError {
+    let said = text(&error);
     let late = error.kind() == ErrorKind::Timeout || error.status().is_some_and(|status| status.code == 408);
-    let after = if late { format!(" (after {})", duration(took)) } else { String::new() };
-    let text = format!("error calling {service}.{endpoint}: {}{after}", text(&error));
+    let after = if late && !said.contains(" within ") { format!(" (after {})", duration(took)) } else { String::new() };
+    let text = format!("error calling {service}.{endpoint}: {said}{after}");
     CommandError::new(kind(error.kind()), text).because(error)
 }
 
@@ -92,6 +93,7 @@ mod tests {
             status(0, "plain go error", ""),
             status(408, "upstream is slow", "Request Timeout"),
             Error::new(ErrorKind::Timeout, "10.0.0.1:80: no answer in time"),
+            Error::new(ErrorKind::Timeout, "10.0.0.1:80: no answer within 5s; the call may have run"),
             Error::new(ErrorKind::Unsure, "10.0.0.1:80: connection broke"),
             Error::new(ErrorKind::Unreachable, "10.0.0.1:80: no route"),
             Error::new(ErrorKind::TooLarge, "answer is larger than 16 MiB (max_message)"),
@@ -106,6 +108,7 @@ mod tests {
         failed: error calling go.micro.srv.t.T.Do: plain go error
         failed: error calling go.micro.srv.t.T.Do: upstream is slow (408 Request Timeout) (after 5s)
         timeout: error calling go.micro.srv.t.T.Do: 10.0.0.1:80: no answer in time (after 5s)
+        timeout: error calling go.micro.srv.t.T.Do: 10.0.0.1:80: no answer within 5s; the call may have run
         unsure: error calling go.micro.srv.t.T.Do: 10.0.0.1:80: connection broke; it may have run
         unreachable: error calling go.micro.srv.t.T.Do: 10.0.0.1:80: no route
         too_large: error calling go.micro.srv.t.T.Do: answer is larger than 16 MiB (max_message)

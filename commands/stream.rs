@@ -30,8 +30,8 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(kit: &Kit) -> Self {
         let examples = [
-            "stream go.micro.srv.ticker Ticker.Count to=3",
-            "stream go.micro.srv.ticker Ticker.Count {\"to\":3} --count 2 --timeout 10s",
+            "stream go.micro.srv.counter Stream.Count n=3",
+            "stream go.micro.srv.counter Stream.Count {\"n\":3} --count 2 --timeout 10s",
         ];
         Self {
             spec: Way::Stream.spec("Calls a stream and shows its messages as they come", &examples),
@@ -65,7 +65,7 @@ impl Command for Stream {
             service: outgoing.request.service.clone(),
             endpoint: outgoing.request.endpoint.clone(),
             began: Instant::now(),
-            limit: outgoing.request.within.unwrap_or(PATIENCE),
+            limit: outgoing.timeout.unwrap_or(PATIENCE),
             raw: outgoing.raw,
             count: 0,
             bytes: 0,

@@ -141,6 +141,8 @@ impl Command for Call {
 /// What `run` hands to the client: the plan's request byte for byte, and what the line says besides.
 pub(crate) struct Outgoing {
     pub(crate) request: Request,
+    /// `--timeout`.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) raw: bool,
     pub(crate) count: Option<u64>,
     /// What people should know about it.
@@ -160,12 +162,14 @@ impl Outgoing {
         let body = call.plan.request.clone().unwrap_or_default();
         let unknown = plan::unknown(kit, way, &service, &endpoint, &body).await;
         let mut request = Request::json(service, endpoint, body);
-        request.within = options.timeout;
+        // A stream's limit is that of the listening; opening it takes no longer than any call.
+        let opening = kit.client.options().timeout;
+        request.within = options.timeout.map(|limit| if way == Way::Stream { limit.min(opening) } else { limit });
         request.idempotent = target::is_debug(&request.endpoint);
         request.metadata = options.metadata;
         request.metadata.extend(caller::metadata(&call.message));
         request.filter = Filter { version: options.version, node: options.node, ..Filter::default() };
         let notes = answer::note(&request.endpoint, &unknown).into_iter().collect();
-        Ok(Self { request, raw: options.raw, count: options.count, notes })
+        Ok(Self { request, timeout: options.timeout, raw: options.raw, count: options.count, notes })
     }
 }
