@@ -4,9 +4,12 @@
 /// least one); `None` if nothing is near. Of equally near ones the first in sorted order.
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
-    let limit = (typed.chars().count() / 3).max(1);
+    let length = typed.chars().count();
+    let limit = (length / 3).max(1);
     candidates
         .into_iter()
+        // Lengths first: a word of a mebibyte is compared with no short one.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -23,5 +26,6 @@ mod tests {
         assert_eq!(nearest("say.helo", ["Say.Hello", "Say.Bye"]), Some("Say.Hello"));
         assert_eq!(nearest("nmae", ["name", "age"]), Some("name"));
         assert_eq!(nearest("weather", ["help", "health"]), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), ["help", "health"]), None);
     }
 }

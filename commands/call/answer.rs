@@ -1,6 +1,6 @@
 //! What a service answered, as a reply.
 
-use crate::{fault, json};
+use crate::{fault, json, lookup};
 use bot::reply::{Block, Reply};
 use bytes::Bytes;
 use micro::client::request::Response;
@@ -39,7 +39,7 @@ pub(crate) fn message(body: &Bytes, raw: bool) -> Reply {
 
 /// What is said of fields that an incomplete schema lacks.
 pub(crate) fn note(endpoint: &str, unknown: &[String]) -> Option<String> {
-    let names: Vec<String> = unknown.iter().take(8).map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = unknown.iter().take(8).map(|name| format!("`{}`", lookup::brief(name))).collect();
     let more = if unknown.len() > names.len() { ", …" } else { "" };
     (!names.is_empty())
         .then(|| format!("sent along, though the schema of {endpoint} does not show it: {}{more}", names.join(", ")))

@@ -343,6 +343,19 @@ fn ten_thousand_levels_and_a_mebibyte_go_as_they_came() {
     assert!(open.contains("a value is missing (column 50018)"), "{open}");
     assert!(open.lines().all(|line| line.chars().count() <= 80), "{open}");
     assert!(refused(&format!("call g Say.Hello {}", "a=1 ".repeat(300_000))).contains("more than 1000 pairs"));
+    let word = "x".repeat(1 << 20);
+    for line in [
+        "g {}",
+        "g Say.Hello {}",
+        "g Say.Hello {}=1",
+        "g Say.Hello {\"{}\":1}",
+        "g Say.Hello --{}",
+        "g Say.Hello --node {}",
+        "g Say.Hello --metadata Micro-{}=1",
+    ] {
+        let said = refused(&format!("call {}", line.replace("{}", &word)));
+        assert!(said.len() < 1_000, "{line}: {} bytes", said.len());
+    }
 }
 
 #[test]

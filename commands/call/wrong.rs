@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 /// The widest snippet, in columns, without the two that it is set in by.
 const WIDEST: usize = 76;
+/// The longest text of what is wrong, in characters: it may repeat a name of any length.
+const LONGEST: usize = 240;
 /// How much of the snippet stands before the place where not all of it fits.
 const BEFORE: usize = 50;
 
@@ -19,7 +21,12 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     pub(crate) fn new(at: usize, what: impl Into<String>) -> Self {
-        Self { at, what: what.into() }
+        let what = what.into();
+        let mut short: String = what.chars().take(LONGEST).map(printable).collect();
+        if what.chars().nth(LONGEST).is_some() {
+            short.push('…');
+        }
+        Self { at, what: short }
     }
 }
 
