@@ -1,1 +1,11 @@
 //! The binary from outside.
+
+mod config;
+mod faults;
+mod mdns;
+mod pipe;
+mod shell;
+mod signals;
+
+/// The binary under test.
+const MICRO: &str = env!("CARGO_BIN_EXE_micro");

@@ -1,0 +1,55 @@
+//! Two processes that find each other over mdns, on loopback and a port of their own.
+
+use crate::MICRO;
+use nix::sys::signal::Signal;
+use std::net::UdpSocket;
+use std::time::Duration;
+use support::process::Process;
+
+/// A free port of loopback, as `127.0.0.1:port`.
+fn address() -> String {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().to_string()
+}
+
+fn start(address: &str, words: &[&str]) -> Process {
+    let registry = ["--registry", "mdns", "--registry_address", address];
+    Process::start(MICRO, registry.iter().chain(words)).unwrap()
+}
+
+const CALL: &str = "call go.micro.srv.greeter Say.Hello --raw name=John";
+const GREETED: &str = r#"{"msg":"Hello John"}"#;
+
+#[test]
+fn services_of_another_process_come_and_go() {
+    let address = address();
+    let mut bot = start(&address, &["bot"]);
+    assert_eq!(bot.ask("ping").unwrap(), "pong");
+    let demo = start(&address, &["demo"]);
+    bot.until(CALL, |answer| answer == GREETED).unwrap();
+    bot.until("demo", |answer| answer.starts_with("node 2 of go.micro.srv.greeter is well")).unwrap();
+    demo.signal(Signal::SIGTERM).unwrap();
+    bot.until(CALL, |answer| answer.starts_with("error executing cmd: ")).unwrap();
+    bot.until("demo", |answer| !answer.starts_with("node 2")).unwrap();
+    bot.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(bot.code().unwrap(), 0);
+}
+
+#[test]
+fn a_process_that_is_killed_is_forgotten_within_30_s() {
+    let address = address();
+    let mut bot = start(&address, &["bot"]);
+    let demo = start(&address, &["demo"]);
+    bot.until("demo", |answer| answer.starts_with("node 2")).unwrap();
+    demo.signal(Signal::SIGKILL).unwrap();
+    let (_, took) = bot.until("demo", |answer| answer.contains("I do not know")).unwrap();
+    assert!(took < Duration::from_secs(45), "{took:?}");
+}
+
+#[test]
+fn the_bot_is_a_service_itself_unless_told_otherwise() {
+    let address = address();
+    let bot = start(&address, &["bot"]);
+    let mut asker = start(&address, &["bot", "--register=false"]);
+    asker.until("list services", |answer| answer == "go.micro.bot").unwrap();
+    drop(bot);
+}
