@@ -138,13 +138,18 @@ pub(crate) fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<S
     config.colour = environment("NO_COLOR").is_none();
     config.ignored = ignored(arguments, environment);
     demo(arguments, &mut config, &mut problems);
-    problems.sort_by_key(|problem| match &problem.place {
+    problems.sort_by_key(order);
+    (config, problems)
+}
+
+/// The order in which problems are shown: the file's by line, then variables, then flags.
+pub(crate) fn order(problem: &Problem) -> (u8, usize) {
+    match &problem.place {
         Place::Line { line, .. } => (0, *line),
         Place::Environment(_) => (1, 0),
         Place::Flag(_) => (2, 0),
         Place::Default => (3, 0),
-    });
-    (config, problems)
+    }
 }
 
 fn file(

@@ -1,6 +1,6 @@
 //! `micro bot`: a [`Config`] becomes running parts. `build` opens nothing, so that it is `--check` too.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::demo;
 use bot::adapter::Adapter;
 use bot::bot::{Bot, Options, Parts};
@@ -24,6 +24,7 @@ pub(crate) struct Daemon {
     config: Config,
     kit: Kit,
     adapters: Vec<Arc<dyn Adapter>>,
+    demo: bool,
 }
 
 /// Makes the registry that the config names.
@@ -60,14 +61,20 @@ impl Daemon {
     /// Puts a daemon together; opens nothing.
     ///
     /// # Errors
-    /// Everything that the parts find wrong with their config.
-    pub(crate) fn build(config: Config) -> std::result::Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
+    /// The problems that were found before, and everything that the parts find wrong with their config.
+    pub(crate) fn build(
+        config: Config,
+        demo: bool,
+        mut problems: Vec<Problem>,
+    ) -> std::result::Result<Self, Vec<Problem>> {
         let registry = registry(&config, &mut problems);
         let adapters = inputs(&config, &mut problems);
-        let Some(registry) = registry.filter(|_| problems.is_empty()) else { return Err(problems) };
+        let Some(registry) = registry.filter(|_| problems.is_empty()) else {
+            problems.sort_by_key(config::order);
+            return Err(problems);
+        };
         let kit = kit(&config, registry);
-        Ok(Self { config, kit, adapters })
+        Ok(Self { config, kit, adapters, demo })
     }
 
     /// What would run, for `--check`.
@@ -111,10 +118,13 @@ impl Daemon {
     ///
     /// # Errors
     /// A part could not start.
-    pub(crate) async fn run(self, demo: bool, closed: CancellationToken) -> Result<()> {
-        let services =
-            if demo { demo::start(&self.kit.registry, &demo::options(&self.config), "").await? } else { Vec::new() };
-        let own = if self.registers() && !demo { Some(self.serve().await?) } else { None };
+    pub(crate) async fn run(self, closed: CancellationToken) -> Result<()> {
+        let services = if self.demo {
+            demo::start(&self.kit.registry, &demo::options(&self.config), "").await?
+        } else {
+            Vec::new()
+        };
+        let own = if self.registers() { Some(self.serve().await?) } else { None };
         let tasks = TaskTracker::new();
         let done = CancellationToken::new();
         let parts = Parts {
@@ -134,17 +144,19 @@ impl Daemon {
         };
         let bot = Bot::new(options, parts)
             .map_err(|lines| micro::error::Error::new(micro::error::ErrorKind::Invalid, lines.join("\n")))?;
+        let ended = closed.child_token();
+        let answer = async {
+            bot.run(closed).await;
+            ended.cancel();
+        };
+        // The entry goes first: nobody shall find a bot that is about to leave.
         let leave = async {
-            closed.cancelled().await;
+            ended.cancelled().await;
             if let Some(own) = own {
                 own.stop().await;
             }
-            std::future::pending::<()>().await;
         };
-        tokio::select! {
-            () = bot.run(closed.clone()) => {}
-            () = leave => {}
-        }
+        tokio::join!(answer, leave);
         for service in services {
             service.stop().await;
         }

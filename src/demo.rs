@@ -1,7 +1,6 @@
 //! The demo: real services over real sockets, to try the bot on.
 
 use crate::config::Config;
-use crate::daemon;
 use futures_util::future::join_all;
 use micro::error::{Error, ErrorKind, Result, Status};
 use micro::header::Header;
@@ -214,14 +213,9 @@ fn schema(name: String, fields: &[(&str, &str)]) -> Value {
 /// `micro demo`: the services alone, in the chosen registry, until a signal.
 ///
 /// # Errors
-/// The registry or an address cannot be had.
-pub(crate) async fn run(config: &Config, closed: CancellationToken) -> Result<()> {
-    let mut problems = Vec::new();
-    let Some(registry) = daemon::registry(config, &mut problems) else {
-        let text: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        return Err(Error::new(ErrorKind::Invalid, text.join("\n")));
-    };
-    let services = start(&registry, &options(config), &format!("-{}", std::process::id())).await?;
+/// An address cannot be had.
+pub(crate) async fn run(config: &Config, registry: &Arc<dyn Registry>, closed: CancellationToken) -> Result<()> {
+    let services = start(registry, &options(config), &format!("-{}", std::process::id())).await?;
     for service in &services {
         let entry = service.service();
         crate::shell::complain(&format!("{} {} at {}", entry.name, entry.version, service.address()));

@@ -9,14 +9,16 @@ mod shell;
 mod signal;
 mod telemetry;
 
-use cli::{Arguments, Verb};
+use cli::{Line, Verb};
 use config::Config;
 use daemon::Daemon;
+use micro::registry::Registry;
 use section::Problem;
 use shell::{Outcome, complain};
 use signal::Signals;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -33,13 +35,12 @@ fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     let (config, problems) = config::load(&arguments, &config::environment);
-    if !problems.is_empty() {
-        return refuse(&problems);
-    }
     telemetry::start(&config.log, config.colour);
-    for ignored in &config.ignored {
-        tracing::info!("{ignored}");
-    }
+    let work = match prepare(arguments.verb, config, problems) {
+        Ok(Work::Check(text)) => return say(&text),
+        Ok(work) => work,
+        Err(problems) => return refuse(&problems),
+    };
     raise_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -48,12 +49,41 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(run(arguments, config));
+    let code = runtime.block_on(run(work));
     runtime.shutdown_timeout(Duration::ZERO);
     code
 }
 
-async fn run(arguments: Arguments, config: Config) -> ExitCode {
+/// What was asked for, put together and not yet begun.
+enum Work {
+    /// `micro bot`.
+    Bot(Daemon),
+    /// `micro bot --check`: what would run.
+    Check(String),
+    /// `micro demo`.
+    Demo(Config, Arc<dyn Registry>),
+    /// A command in the shell.
+    Line(Config, Arc<dyn Registry>, Line),
+}
+
+/// Opens nothing.
+fn prepare(verb: Verb, config: Config, mut problems: Vec<Problem>) -> Result<Work, Vec<Problem>> {
+    for ignored in &config.ignored {
+        tracing::info!("{ignored}");
+    }
+    if let Verb::Bot { demo, check } = verb {
+        let daemon = Daemon::build(config, demo, problems)?;
+        return Ok(if check { Work::Check(daemon.describe()) } else { Work::Bot(daemon) });
+    }
+    let registry = daemon::registry(&config, &mut problems);
+    let Some(registry) = registry.filter(|_| problems.is_empty()) else { return Err(problems) };
+    Ok(match verb {
+        Verb::Line(line) => Work::Line(config, registry, line),
+        _ => Work::Demo(config, registry),
+    })
+}
+
+async fn run(work: Work) -> ExitCode {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -61,34 +91,19 @@ async fn run(arguments: Arguments, config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match arguments.verb {
-        Verb::Bot { demo, check } => bot(config, demo, check, &mut signals).await,
-        Verb::Demo => {
-            let closed = CancellationToken::new();
-            until_second(demo::run(&config, closed.clone()), &closed, &mut signals).await
-        }
-        Verb::Line(line) => {
-            let mut problems = Vec::new();
-            let Some(registry) = daemon::registry(&config, &mut problems) else { return refuse(&problems) };
-            match shell::run(&config, registry, line, &mut signals).await {
-                Outcome::Done => ExitCode::SUCCESS,
-                Outcome::Failed => ExitCode::FAILURE,
-                Outcome::Usage => ExitCode::from(USAGE),
-            }
-        }
-    }
-}
-
-async fn bot(config: Config, demo: bool, check: bool, signals: &mut Signals) -> ExitCode {
-    let daemon = match Daemon::build(config) {
-        Ok(daemon) => daemon,
-        Err(problems) => return refuse(&problems),
-    };
-    if check {
-        return say(&daemon.describe());
-    }
     let closed = CancellationToken::new();
-    until_second(daemon.run(demo, closed.clone()), &closed, signals).await
+    match work {
+        Work::Bot(daemon) => until_second(daemon.run(closed.clone()), &closed, &mut signals).await,
+        Work::Demo(config, registry) => {
+            until_second(demo::run(&config, &registry, closed.clone()), &closed, &mut signals).await
+        }
+        Work::Line(config, registry, line) => match shell::run(&config, registry, line, &mut signals).await {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Failed => ExitCode::FAILURE,
+            Outcome::Usage => ExitCode::from(USAGE),
+        },
+        Work::Check(text) => say(&text),
+    }
 }
 
 /// Runs until it is done; the first signal asks it to stop, the second does not wait.

@@ -30,8 +30,8 @@ fn each_fault_is_answered_with_its_kind() {
     });
     let file = write(folder.path(), &services).unwrap();
     let words = ["--registry", "file", "--registry_address", file.to_str().unwrap(), "--client_request_timeout", "1s"];
-    let input: String =
-        KINDS.iter().map(|(name, _, _)| format!("call {name}.srv Say.Hello {{\"name\":\"x\"}}\n")).collect();
+    let calls = KINDS.map(|(name, _, _)| format!("call {name}.srv Say.Hello {{\"name\":\"x\"}}\n"));
+    let input = calls.concat();
     let output = run(MICRO, words.into_iter().chain(["bot", "--json"]), (input + "ping\n").as_bytes()).unwrap();
     let replies: Vec<Value> = output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((output.code, replies.len()), (0, KINDS.len() + 1), "{}", output.stdout);

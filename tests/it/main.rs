@@ -1,5 +1,7 @@
 //! The binary from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod config;
 mod faults;
 mod mdns;

@@ -36,7 +36,7 @@ pub fn run<I: AsRef<OsStr>>(binary: &str, words: impl IntoIterator<Item = I>, st
         _ = input.map(|mut input| input.write_all(&bytes));
     });
     let mut stdout = Vec::new();
-    for line in process.lines.iter() {
+    for line in &process.lines {
         stdout.extend_from_slice(&line);
     }
     let status = process.wait()?;
