@@ -71,10 +71,10 @@ async fn any(mut addresses: VecDeque<SocketAddr>) -> io::Result<TcpStream> {
     loop {
         running.extend(addresses.pop_front().map(TcpStream::connect));
         let alone = async {
-            match addresses.is_empty() {
-                true => std::future::pending().await,
-                false => sleep(STAGGER).await,
+            if addresses.is_empty() {
+                std::future::pending::<()>().await;
             }
+            sleep(STAGGER).await;
         };
         tokio::select! {
             done = running.next() => match done {

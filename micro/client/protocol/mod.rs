@@ -1,6 +1,7 @@
 //! One exchange with one node. Which protocol a node speaks, `client/dialect.rs` decides.
 
 pub mod grpc;
+pub(crate) mod mucp;
 
 use crate::client::request::{Answer, Request};
 use crate::error::Result;

@@ -9,7 +9,7 @@ mod read;
 mod write;
 
 pub(crate) use read::{Fault, Message, Reader, Side};
-pub(crate) use write::{write_request, write_response};
+pub(crate) use write::{decimal, write_request, write_response};
 
 /// The longest start line and header block, in bytes.
 pub(crate) const MAX_HEAD: usize = 64 << 10;

@@ -328,6 +328,8 @@ impl fmt::Display for Fault {
     }
 }
 
+impl std::error::Error for Fault {}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         let kind = match fault {
@@ -335,7 +337,7 @@ impl From<Fault> for Error {
             Fault::HeadTooLarge | Fault::TooLarge { .. } => ErrorKind::TooLarge,
             Fault::Cut => ErrorKind::Unsure,
         };
-        Self::new(kind, fault.to_string())
+        Self::new(kind, fault.to_string()).because(fault)
     }
 }
 

@@ -1,0 +1,157 @@
+//! One connection: writes a request, reads a reply.
+
+use crate::error::{Error, ErrorKind};
+use crate::transport::http::{Fault, Message, Reader, Side};
+use bytes::BytesMut;
+use socket2::SockRef;
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A connection and its buffers, which calls on it share.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    reader: Reader,
+    input: BytesMut,
+    pub(super) output: Output,
+    /// How many requests were written: the next `Micro-Id`.
+    pub(super) asked: u64,
+}
+
+/// Where a request is put together.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    pub(super) lines: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    pub(super) message: Vec<u8>,
+}
+
+/// Why there is no reply. Whether a handler can have run is the question that matters.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The last byte was never written: no handler can have run.
+    Unsent(io::Error),
+    /// The connection broke after the request.
+    Sent(io::Error),
+    /// The peer closed without a byte: an undecodable request to v0.16.0 and before, else a crash.
+    Silent,
+    /// What came is no reply.
+    Fault(Fault),
+}
+
+/// How much room a read has at least, and at most at once, in bytes.
+const ROOM: usize = 4 << 10;
+const MOST: usize = 1 << 20;
+
+/// A buffer that grew beyond this is not kept, in bytes.
+const KEPT: usize = 64 << 10;
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, max_message: usize) -> Self {
+        Self {
+            stream,
+            reader: Reader::new(Side::Response, max_message),
+            input: BytesMut::new(),
+            output: Output::default(),
+            asked: 0,
+        }
+    }
+
+    /// Writes what was put together and waits for the reply.
+    ///
+    /// # Cancel safety
+    /// The connection is of no more use afterwards.
+    pub(super) async fn exchange(&mut self) -> Result<Message, Broken> {
+        self.stream.write_all(&self.output.message).await.map_err(Broken::Unsent)?;
+        self.asked += 1;
+        let message = receive(&mut self.stream, &mut self.reader, &mut self.input).await;
+        self.output.shrink();
+        match message {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(Broken::Silent),
+            Err(broken) => Err(broken),
+        }
+    }
+
+    /// Whether nothing has come since the last reply, not even an end: asked of the socket itself, since the runtime may
+    /// not have heard of it yet.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = SockRef::from(&self.stream).peek(&mut byte);
+        self.input.is_empty() && matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Closes after a whole reply. If the server has closed already (v4.10.0 and later do), nothing waits; else the
+    /// connection is reset, which leaves no port in `TIME_WAIT`: 470 calls/s would exhaust them (DESIGN §5).
+    pub(super) fn hang_up(self) {
+        if self.is_quiet() {
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// The connection itself and what was read ahead: a stream goes on with them.
+    pub(super) fn into_parts(self) -> (TcpStream, Reader, BytesMut) {
+        (self.stream, self.reader, self.input)
+    }
+}
+
+impl Output {
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
+        self.body.clear();
+        self.message.clear();
+    }
+
+    fn shrink(&mut self) {
+        if self.body.capacity() > KEPT {
+            *self = Self::default();
+        }
+    }
+}
+
+/// The next message; `None` if the peer closed between two.
+///
+/// # Cancel safety
+/// Safe: what was read in part stays in `reader` and `input`.
+pub(super) async fn receive(
+    stream: &mut (impl AsyncReadExt + Unpin),
+    reader: &mut Reader,
+    input: &mut BytesMut,
+) -> Result<Option<Message>, Broken> {
+    loop {
+        if let Some(message) = reader.next(input, false).map_err(Broken::Fault)? {
+            return Ok(Some(message));
+        }
+        input.reserve(reader.wants(input).clamp(ROOM, MOST));
+        match stream.read_buf(input).await {
+            Ok(0) => return reader.next(input, true).map_err(Broken::Fault),
+            Ok(_) => {}
+            Err(error) => return Err(Broken::Sent(error)),
+        }
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Unsent(error) => {
+                Self::new(ErrorKind::Unreachable, "the connection broke before the call was sent").because(error)
+            }
+            Broken::Sent(error) => {
+                Self::new(ErrorKind::Unsure, "the connection broke before the answer; the call may have run")
+                    .because(error)
+            }
+            Broken::Silent => {
+                Self::new(ErrorKind::Unsure, "the connection was closed without an answer; the call may have run")
+            }
+            Broken::Fault(Fault::Cut) => {
+                Self::new(ErrorKind::Unsure, "half an answer, then the connection was closed; the call may have run")
+                    .because(Fault::Cut)
+            }
+            Broken::Fault(fault) => Self::from(fault),
+        }
+    }
+}
