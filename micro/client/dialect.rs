@@ -2,7 +2,6 @@
 
 use crate::client::protocol::Protocol;
 use crate::client::protocol::mucp::{Mucp, NotMicro};
-use crate::client::request::Request;
 use crate::client::{Family, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::service::Node;
@@ -67,8 +66,7 @@ impl Dialect {
         {
             return Ok(*speaks);
         }
-        let question = Request::json(service, "Debug.Health", "{}");
-        let speaks = match self.mucp.call(node, &question, until).await {
+        let speaks = match self.mucp.health(node, service, until).await {
             Ok(_) => Speaks::Mucp,
             Err(error) => heard(node, error)?,
         };

@@ -7,6 +7,8 @@ pub mod protocol;
 pub mod request;
 mod retry;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::client::dialect::Dialect;
 use crate::client::request::{Request, Response};

@@ -62,6 +62,24 @@ impl Mucp {
                 reply => return self.conclude(node, wire, codec, reply, true),
             }
         }
+        self.alone(node, request, codec, until, keep).await
+    }
+
+    /// `Debug.Health` of a node that may speak something else, on a connection of its own. It does not count as a call
+    /// to the node, so that a single call costs no further question.
+    pub(crate) async fn health(&self, node: &Arc<Node>, service: &str, until: Instant) -> Result<Answer> {
+        let question = Request::json(service, "Debug.Health", "{}");
+        self.alone(node, &question, &JsonRpc, until, false).await.map_err(|error| located(node, error))
+    }
+
+    async fn alone(
+        &self,
+        node: &Node,
+        request: &Request,
+        codec: &dyn Codec,
+        until: Instant,
+        keep: bool,
+    ) -> Result<Answer> {
         let mut wire = self.dial(node, until).await?;
         self.prepare(&mut wire, node, request, codec, until, keep)?;
         let reply = wire.exchange().await;
