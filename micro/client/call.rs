@@ -63,13 +63,12 @@ async fn tries<T>(
         count += 1;
         let until = clock.until();
         let attempt = async {
-            let way = inner.dialect.of(&node, &request.service, until.into_std()).await?;
-            one(way, &node, request, until.into_std()).await
+            let way = inner.dialect.of(&node, &request.service, until).await?;
+            one(way, &node, request, until).await
         };
-        let failed = match timeout_at(until, attempt).await {
-            Ok(Ok(brought)) => return Ok(Done { brought, node, version, count }),
-            Ok(Err(error)) => error,
-            Err(_) => clock.no_answer(&node),
+        let failed = match attempt.await {
+            Ok(brought) => return Ok(Done { brought, node, version, count }),
+            Err(error) => error,
         };
         if !clock.again(inner, request, &failed, count) {
             return Err(counted(failed, count));
@@ -105,14 +104,8 @@ impl Clock {
     }
 
     /// When a try that starts now is over.
-    fn until(&self) -> Instant {
-        (Instant::now() + self.attempt).min(self.started + self.within)
-    }
-
-    fn no_answer(&self, node: &Node) -> Error {
-        let waited = self.attempt.min(self.within);
-        let text = format!("{}: no answer within {waited:?}; the call may have run", node.address);
-        Error::new(ErrorKind::Timeout, text)
+    fn until(&self) -> std::time::Instant {
+        (Instant::now() + self.attempt).min(self.started + self.within).into_std()
     }
 
     fn again(&self, inner: &Inner, request: &Request, failed: &Error, count: u32) -> bool {

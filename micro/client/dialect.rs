@@ -1,6 +1,7 @@
 //! How to speak to a node: by its metadata (WIRE §14), and where that says nothing, by asking.
 
 use crate::client::protocol::Protocol;
+use crate::client::protocol::grpc::Grpc;
 use crate::client::protocol::mucp::{Mucp, NotMicro};
 use crate::client::{Family, Options};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,7 @@ enum Speaks {
 pub(crate) struct Dialect {
     family: Family,
     mucp: Mucp,
+    grpc: Grpc,
     /// By node id; a node at another address is another node.
     learned: Mutex<HashMap<String, (String, Speaks)>>,
 }
@@ -34,7 +36,12 @@ const MOST: usize = 4096;
 
 impl Dialect {
     pub(crate) fn new(options: &Arc<Options>) -> Self {
-        Self { family: options.family, mucp: Mucp::new(Arc::clone(options)), learned: Mutex::default() }
+        Self {
+            family: options.family,
+            mucp: Mucp::new(Arc::clone(options)),
+            grpc: Grpc::new(Arc::clone(options)),
+            learned: Mutex::default(),
+        }
     }
 
     /// The protocol for a call to the node.
@@ -49,7 +56,7 @@ impl Dialect {
         };
         match speaks {
             Speaks::Mucp => Ok(&self.mucp),
-            Speaks::Grpc => Err(unsupported(node, "gRPC")),
+            Speaks::Grpc => Ok(&self.grpc),
         }
     }
 
@@ -68,6 +75,9 @@ impl Dialect {
         }
         let speaks = match self.mucp.health(node, service, until).await {
             Ok(_) => Speaks::Mucp,
+            // Reset or closed without an answer is what some gRPC servers do to HTTP/1, and what a crash looks like: a
+            // guess for this call, nothing to remember.
+            Err(error) if error.kind() == ErrorKind::Unsure => return Ok(Speaks::Grpc),
             Err(error) => heard(node, error)?,
         };
         let mut learned = self.lock();
@@ -121,10 +131,6 @@ fn heard(node: &Node, error: Error) -> Result<Speaks> {
     }
     if source.is_some_and(<dyn std::error::Error>::is::<NotMicro>) {
         return Err(unsupported(node, "plain HTTP").because(error));
-    }
-    if error.kind() == ErrorKind::Unsure {
-        // Reset or closed without an answer: what a gRPC server may do to HTTP/1.
-        return Ok(Speaks::Grpc);
     }
     Err(error)
 }

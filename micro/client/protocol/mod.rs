@@ -14,7 +14,7 @@ use std::time::Instant;
 /// A protocol.
 #[async_trait]
 pub trait Protocol: Send + Sync + 'static {
-    /// One request, one answer.
+    /// One request, one answer, by `until` at the latest.
     ///
     /// # Errors
     /// `Service` (the service's own), or what the network did; `Error::is_retryable` says whether no handler can have
@@ -24,7 +24,7 @@ pub trait Protocol: Send + Sync + 'static {
     /// Dropping it closes the connection or resets the stream.
     async fn call(&self, node: &Arc<Node>, request: &Request, until: Instant) -> Result<Answer>;
 
-    /// Opens a stream: packets carry bare payloads, without envelope.
+    /// Opens a stream by `until`, which does not limit the stream itself: packets carry bare payloads, without envelope.
     ///
     /// # Errors
     /// As [`Protocol::call`].

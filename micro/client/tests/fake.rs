@@ -94,8 +94,10 @@ async fn serve(mut stream: TcpStream, steps: Vec<Step>, seen: Seen, number: usiz
         match step {
             Step::Ask => {
                 let message = loop {
-                    if let Some(message) = reader.next(&mut input, false).unwrap() {
-                        break message;
+                    match reader.next(&mut input, false) {
+                        Ok(Some(message)) => break message,
+                        Ok(None) => {}
+                        Err(_) => return,
                     }
                     if !matches!(stream.read_buf(&mut input).await, Ok(1..)) {
                         return;

@@ -171,6 +171,16 @@ async fn a_node_that_says_nothing_is_asked_with_health_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_node_that_answers_the_question_in_http2_gets_grpc() {
+    let settings = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let fake = Fake::same(vec![Step::Ask, say(settings)]).await;
+    let client = Client::at_with(fake.address.clone(), Options { retries: 0, ..patient() });
+    assert!(client.call(hello()).await.is_err());
+    assert_eq!(fake.headers(0, "Micro-Endpoint"), ["Debug.Health"]);
+    assert_eq!(fake.asked(), [1, 0], "the second connection speaks no HTTP/1");
+}
+
+#[tokio::test]
 async fn a_web_server_is_told_as_one() {
     let page = "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno.";
     let fake = Fake::same(vec![Step::Ask, say(page)]).await;

@@ -69,7 +69,7 @@ impl Mucp {
     /// to the node, so that a single call costs no further question.
     pub(crate) async fn health(&self, node: &Arc<Node>, service: &str, until: Instant) -> Result<Answer> {
         let question = Request::json(service, "Debug.Health", "{}");
-        self.alone(node, &question, &JsonRpc, until, false).await.map_err(|error| located(node, error))
+        within(until, self.alone(node, &question, &JsonRpc, until, false)).await.map_err(|error| located(node, error))
     }
 
     async fn alone(
@@ -171,13 +171,16 @@ impl Mucp {
 #[async_trait]
 impl Protocol for Mucp {
     async fn call(&self, node: &Arc<Node>, request: &Request, until: Instant) -> Result<Answer> {
-        self.exchange(node, request, until).await.map_err(|error| located(node, error))
+        within(until, self.exchange(node, request, until)).await.map_err(|error| located(node, error))
     }
 
     async fn open(&self, node: &Arc<Node>, request: &Request, until: Instant) -> Result<Socket> {
         let codec = codec(request)?;
-        let wire = self.dial(node, until).await.map_err(|error| located(node, error))?;
-        stream::open(*wire, node, request, &self.options.name, codec).await
+        let opened = async {
+            let wire = self.dial(node, until).await?;
+            stream::open(*wire, node, request, &self.options.name, codec).await
+        };
+        within(until, opened).await.map_err(|error| located(node, error))
     }
 }
 
@@ -193,6 +196,17 @@ fn codec(request: &Request) -> Result<&'static dyn Codec> {
         PROTOBUF => Ok(&ProtoRpc),
         other => Err(Error::new(ErrorKind::Invalid, format!("a payload is {JSON} or {PROTOBUF}, not {other}"))),
     }
+}
+
+/// What comes in time: the one timer of a call. A dial that takes all of it says so itself.
+async fn within<T>(until: Instant, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let limit = until.saturating_duration_since(now());
+    let Ok(done) = timeout_at(until.into(), work).await else {
+        // To the millisecond: 5 s, of which the pick of the node took some microseconds, are 5 s.
+        let limit = Duration::from_millis(u64::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
+        return Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}; the call may have run")));
+    };
+    done
 }
 
 /// Says where it went wrong. What the service itself said stays as it is; a dial has said it already.
