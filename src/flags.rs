@@ -175,4 +175,13 @@ mod tests {
             assert_eq!(all.len(), before);
         }
     }
+
+    #[test]
+    fn the_readme_lists_every_flag() {
+        let readme = include_str!("../README.md");
+        for Flag { name, env, key, help, .. } in FLAGS {
+            let row = format!("| `--{name}` | `{env}` | `{key}` | {help} |");
+            assert!(readme.contains(&row), "README.md lacks: {row}");
+        }
+    }
 }
