@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -23,6 +23,8 @@ const RESCAN: Duration = Duration::from_secs(10);
 const BURST: usize = 16;
 /// So much may wait for one who follows; more is lost, as on any network, and asked for again.
 const BACKLOG: usize = 8192;
+/// So many look at once. More would flood sockets, here and elsewhere, and lose what they ask for; they wait.
+const LOOKERS: usize = 128;
 /// The largest UDP packet.
 const DATAGRAM: usize = 65_536;
 
@@ -31,6 +33,7 @@ const DATAGRAM: usize = 65_536;
 pub(super) struct Engine {
     shared: Arc<Shared>,
     tasks: Mutex<JoinSet<()>>,
+    lookers: Semaphore,
 }
 
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Engine {
         if let Some(socket) = &shared.net.asks_v6 {
             tasks.spawn(hear(Arc::clone(&shared), Arc::clone(socket), From::Asks));
         }
-        let engine = Self { shared, tasks: Mutex::new(tasks) };
+        let engine = Self { shared, tasks: Mutex::new(tasks), lookers: Semaphore::new(LOOKERS) };
         if let Err(error) = engine.listen() {
             tracing::warn!("{error}; services are found, but none is registered");
         }
@@ -79,6 +82,11 @@ impl Engine {
         });
         followers.entry(scope.clone()).or_default().push(sender);
         receiver
+    }
+
+    /// Waits for a turn to look.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>> {
+        self.lookers.acquire().await.map_err(|_| stopped())
     }
 
     /// Asks for a scope; our own nodes answer at once, whatever the network does.

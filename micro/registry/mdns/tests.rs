@@ -171,3 +171,25 @@ fn an_address_picks_interface_and_port() {
     assert!(mdns.is_none());
     insta::assert_snapshot!(problems[0], @r#"default: registry_address: mdns does not understand "localhost"; name one interface by its IPv4 address, with a port if it is not 5353: 127.0.0.1:5454"#);
 }
+
+#[tokio::test]
+async fn the_port_is_shared_with_those_who_bind_it_as_go_does() {
+    let (go, port) = {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.bind(&std::net::SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into()).unwrap();
+        socket.join_multicast_v4(&Ipv4Addr::new(224, 0, 0, 251), &Ipv4Addr::LOCALHOST).unwrap();
+        let socket = tokio::net::UdpSocket::from_std(socket.into()).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        (socket, port)
+    };
+    let mdns = on(port);
+    mdns.register(&service("a", "1", &["n1"]), None).await.unwrap();
+    let mut buffer = [0; 2048];
+    let (length, from) = timeout(PATIENCE, go.recv_from(&mut buffer)).await.unwrap().unwrap();
+    assert_eq!(from.port(), port, "an announcement leaves from the port itself");
+    assert_eq!(&buffer[..12], [0, 0, 0x80, 0, 0, 0, 0, 3, 0, 0, 0, 0]);
+    let packet = packet::read(&buffer[..length]).unwrap();
+    assert!(matches!(&packet::heard(&packet)[..], [packet::Heard::Node(node)] if node.name == "a"));
+}

@@ -128,6 +128,7 @@ pub(super) async fn look(engine: &Engine, scope: Scope) -> Result<Vec<Service>> 
 
 /// Asks, and takes in answers until it is quiet.
 async fn collect(engine: &Engine, news: &mut mpsc::Receiver<News>, seen: &mut Seen) -> Result<()> {
+    let _turn = engine.turn().await?;
     engine.ask(&seen.scope)?;
     let start = Instant::now();
     let end = start + WINDOW;
