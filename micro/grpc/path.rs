@@ -20,13 +20,20 @@ pub(crate) fn of(service: &str, endpoint: &str, node: &Metadata) -> Result<PathA
     };
     let old = !node.contains_key("protocol") && node.get("server").is_some_and(|server| server == "grpc");
     let package = if old { service.rsplit('.').next().unwrap_or_default() } else { service };
-    let dot = if package.is_empty() { "" } else { "." };
-    let path = format!("/{package}{dot}{name}/{method}");
-    if !path.bytes().all(is_plain) || path.matches('/').count() != 2 {
+    if !service.bytes().chain(endpoint.bytes()).all(is_plain) {
         let context =
             format!("{service:?} {endpoint:?} cannot be called over gRPC: a path cannot have such characters");
         return Err(Error::new(ErrorKind::Invalid, context));
     }
+    let mut path = String::with_capacity(package.len() + endpoint.len() + 2);
+    path.push('/');
+    if !package.is_empty() {
+        path.push_str(package);
+        path.push('.');
+    }
+    path.push_str(name);
+    path.push('/');
+    path.push_str(method);
     PathAndQuery::from_maybe_shared(Bytes::from(path))
         .map_err(|error| Error::new(ErrorKind::Invalid, format!("{endpoint:?} gives no path")).because(error))
 }
@@ -39,7 +46,8 @@ pub(crate) fn target(path: &str) -> Option<(&str, &str)> {
 }
 
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\"#<>?\\^`{|}%".contains(&byte)
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'#' | b'%' | b'/' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 #[cfg(test)]

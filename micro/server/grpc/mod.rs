@@ -4,6 +4,7 @@
 //! The calls of a connection run within its own task: no task a call, and a connection that ends takes them with it.
 
 mod ask;
+mod gate;
 mod stream;
 mod unary;
 
@@ -12,10 +13,13 @@ use crate::grpc::frame::Frame;
 use crate::server::port::Shared;
 use ask::{Ask, Refusal};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use gate::Gate;
 use h2::RecvStream;
 use h2::server::{Builder, Connection, SendResponse};
 use http::Request;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
@@ -59,29 +63,34 @@ async fn run<T>(mut connection: Connection<T, Frame>, shared: &Shared, gone: &Ca
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let gate = Gate::new();
     let mut calls = FuturesUnordered::new();
     let mut drain = pin!(shared.drain.cancelled());
     let mut idle = pin!(sleep(IDLE));
     let (mut closing, mut accepted) = (false, false);
     loop {
+        // All calls that came are begun, all that are ready are run, and what they answer goes out in one write.
+        let mut turn = |cx: &mut Context<'_>| {
+            while let Poll::Ready(next) = connection.poll_accept(cx) {
+                let Some(Ok((request, respond))) = next else { return Poll::Ready(next.and_then(Result::err)) };
+                accepted = true;
+                calls.push(answer(request, respond, shared, gone));
+            }
+            while let Poll::Ready(Some(())) = calls.poll_next_unpin(cx) {}
+            Poll::Pending
+        };
         tokio::select! {
             biased;
             () = &mut drain, if !closing => {
                 closing = true;
                 connection.graceful_shutdown();
             }
-            next = connection.accept() => match next {
-                Some(Ok((request, respond))) => {
-                    accepted = true;
-                    calls.push(answer(request, respond, shared, gone));
-                }
-                Some(Err(error)) => {
+            ended = poll_fn(|cx| gate.poll(cx, &mut turn)) => {
+                if let Some(error) = ended {
                     tracing::debug!(%error, "gRPC connection ended");
-                    return;
                 }
-                None => return,
-            },
-            Some(()) = calls.next() => {}
+                return;
+            }
             () = &mut idle, if !closing => {
                 closing = !std::mem::take(&mut accepted) && calls.is_empty();
                 if closing {

@@ -188,11 +188,11 @@ async fn recorded_server(tag: &str, case: &str) -> (String, JoinSet<()>) {
         for frame in frames(&bytes) {
             // What concerns the whole connection waits for the first call too: the recorded server acknowledges it.
             while heard < frame.stream.max(1) {
-                let mut head = [0; 9];
-                if stream.read_exact(&mut head).await.is_err() {
+                let mut start = [0; 9];
+                if stream.read_exact(&mut start).await.is_err() {
                     return;
                 }
-                let [a, b, c, kind, _, s @ ..] = head;
+                let [a, b, c, kind, _, s @ ..] = start;
                 let mut rest = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
                 stream.read_exact(&mut rest).await.unwrap();
                 if kind == DATA {

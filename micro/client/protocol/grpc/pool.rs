@@ -32,6 +32,12 @@ struct Peer {
     dialling: Option<watch::Receiver<Dialled>>,
 }
 
+impl Peer {
+    fn usable(&self) -> Option<&Arc<Connection>> {
+        self.open.iter().find(|connection| !connection.life().is_retired() && connection.has_room())
+    }
+}
+
 /// What to do for a call.
 enum Next {
     Use(Lease),
@@ -74,11 +80,11 @@ impl Pool {
     fn next(&self, address: &str) -> Next {
         let most = self.0.options.pool_size.min(MOST);
         let mut peers = self.0.peers();
-        let peer = peers.entry(address.to_owned()).or_default();
-        peer.open.retain(|connection| !connection.life().is_retired());
-        if let Some(connection) = peer.open.iter().find(|connection| connection.has_room()) {
+        if let Some(connection) = peers.get(address).and_then(Peer::usable) {
             return Next::Use(Lease::new(connection.clone()));
         }
+        let peer = peers.entry(address.to_owned()).or_default();
+        peer.open.retain(|connection| !connection.life().is_retired());
         if peer.open.len() >= most
             && let Some(least) = peer.open.iter().min_by_key(|connection| connection.active())
         {
