@@ -2,6 +2,7 @@
 
 mod fake;
 mod faults;
+mod own;
 mod replay;
 mod reuse;
 mod streams;
