@@ -37,9 +37,9 @@ pub trait Adapter: Send + Sync + 'static {
         self.post(&posted.place, reply).await
     }
 
-    /// Says what happens to a message: typing, a reaction. `Done` or `Failed` comes once, after the last post for every
-    /// message that was addressed to the bot, also where nothing was posted: what an adapter keeps for the turn after it
-    /// may follow.
+    /// Says what happens to a message: typing, a reaction. For every message that was addressed to the bot, `Done` or
+    /// `Failed` comes once, after its last post, also where nothing was posted: an adapter may hold back until then what
+    /// it has to say itself about a later one.
     async fn working(&self, _on: &Message, _state: State) {}
 
     /// The roles of a person at a place.

@@ -168,12 +168,21 @@ impl Skip {
 }
 
 /// Whether a line (without its end) opens a block that later lines close.
-pub(crate) fn opens(line: &[u8]) -> bool {
+fn opens(line: &[u8]) -> bool {
     line.trim_ascii_end().ends_with(FENCE) && fences(line) % 2 == 1
 }
 
+/// Whether a text ends inside a block.
+#[cfg(feature = "terminal")]
+pub(crate) fn is_open(text: &str) -> bool {
+    text.lines().fold(false, |open, line| {
+        let line = line.as_bytes();
+        if open { fences(line).is_multiple_of(2) } else { opens(line) }
+    })
+}
+
 /// The fences of a line, from the left, none of them overlapping.
-pub(crate) fn fences(line: &[u8]) -> usize {
+fn fences(line: &[u8]) -> usize {
     line.split(|byte| *byte != b'`').map(|ticks| ticks.len() / FENCE.len()).sum()
 }
 
@@ -258,6 +267,17 @@ mod tests {
         assert_eq!(whole("```"), [Heard::Bad(Bad::OpenBlock)]);
         assert_eq!(whole("ping\ncall a b ```\n{}\n"), [said(&["ping"]), vec![Heard::Bad(Bad::OpenBlock)]].concat());
         assert_eq!(whole("call a b ```\n{}"), [Heard::Bad(Bad::OpenBlock)]);
+    }
+
+    #[cfg(feature = "terminal")]
+    #[test]
+    fn a_text_is_open_while_its_block_is() {
+        for open in ["```", "call a b ```", "call a b ``` \n{}", "ping\n```\nx\n"] {
+            assert!(is_open(open), "{open}");
+        }
+        for whole in ["", "ping", "```\n```", "call a b ```{}```", "call a b ```\n{}```", "call a b ```{"] {
+            assert!(!is_open(whole), "{whole}");
+        }
     }
 
     #[test]

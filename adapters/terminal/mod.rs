@@ -1,19 +1,34 @@
 //! The terminal: a pipe for scripts, line editing for people.
 
+#[cfg(feature = "terminal")]
+mod blocks;
 #[cfg(test)]
 mod fake;
+mod form;
 mod frame;
+#[cfg(feature = "terminal")]
+mod greet;
+#[cfg(feature = "terminal")]
+mod line;
+#[cfg(feature = "terminal")]
+mod mode;
 mod order;
 mod out;
 mod pipe;
-mod plain;
+#[cfg(test)]
+mod pty;
+#[cfg(feature = "terminal")]
+mod tab;
 
 use bot::adapter::{Adapter, AdapterError, AdapterErrorKind};
 use bot::message::{Address, Body, Message, Place, Sender};
+use form::Form;
 use section::{Problem, Section};
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
+#[cfg(feature = "terminal")]
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,7 +75,12 @@ fn start(name: &str, config: &Config) -> io::Result<Arc<dyn Adapter>> {
     let us = Us::new(name);
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    Ok(Arc::new(pipe::Pipe::new(us, config.json, input, output)?))
+    #[cfg(feature = "terminal")]
+    if input.is_terminal() && output.is_terminal() {
+        return Ok(Arc::new(line::Line::new(us, config, input, output)?));
+    }
+    let form = if config.json { Form::Json } else { Form::Bytes };
+    Ok(Arc::new(pipe::Pipe::new(us, form, input, output)?))
 }
 
 /// Who talks on a terminal, and where: the same for every line.

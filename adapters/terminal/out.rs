@@ -1,8 +1,10 @@
 //! What is written to a pipe: answers gather in a buffer, a plain thread writes all that has gathered at once. So an
 //! answer costs neither a write nor a switch of tasks of its own.
 
+use super::form::{self, Form};
 use super::frame::Bad;
 use super::order::Order;
+use bot::reply::Reply;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{self, ErrorKind, Write};
@@ -14,9 +16,6 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-
-/// Renders the answer to a bad line.
-pub(crate) type Render = fn(u64, Bad, &mut Vec<u8>);
 
 /// Bytes that may be unwritten before posts wait: 1 MiB.
 pub(crate) const UNWRITTEN: usize = 1 << 20;
@@ -31,7 +30,7 @@ const LINGER: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Out {
     state: Mutex<State>,
-    render: Render,
+    form: Form,
     /// For the writer: there is something to write.
     wake: Condvar,
     /// Something was written.
@@ -79,10 +78,10 @@ impl Out {
     ///
     /// # Errors
     /// No thread can be started.
-    pub(crate) fn start(sink: impl Write + AsFd + Send + 'static, render: Render) -> io::Result<Poster> {
+    pub(crate) fn start(sink: impl Write + AsFd + Send + 'static, form: Form) -> io::Result<Poster> {
         let out = Arc::new(Self {
             state: Mutex::default(),
-            render,
+            form,
             wake: Condvar::new(),
             written: Notify::new(),
             answered: Notify::new(),
@@ -121,11 +120,16 @@ impl Out {
         self.rouse(&mut state);
     }
 
-    /// Adds an answer; waits while [`UNWRITTEN`] bytes are unwritten. Where nobody reads any more it is dropped.
+    /// Adds an answer to the message of this number; waits while [`UNWRITTEN`] bytes are unwritten. Where nobody reads any more it is dropped.
     ///
     /// # Cancel safety
     /// Nothing was added, or all.
-    pub(crate) async fn post(&self, add: impl Fn(&mut Vec<u8>)) {
+    pub(crate) async fn post(&self, number: Option<u64>, reply: &Reply) {
+        self.add(|into| self.form.add(number, reply, into)).await;
+    }
+
+    /// Adds bytes of another kind, as [`Out::post`] does.
+    pub(crate) async fn add(&self, add: impl Fn(&mut Vec<u8>)) {
         self.writable().await;
         if !self.gone.is_cancelled() {
             let mut state = self.lock();
@@ -139,7 +143,8 @@ impl Out {
         self.when(&self.answered, |state| state.order.len() <= most).await;
     }
 
-    #[cfg(test)]
+    /// How many messages are unanswered.
+    #[cfg(any(test, feature = "terminal"))]
     pub(crate) fn unanswered(&self) -> usize {
         self.lock().order.len()
     }
@@ -180,7 +185,7 @@ impl Out {
         change(&mut state.order);
         while let Some((number, bad)) = state.order.due() {
             if !self.gone.is_cancelled() {
-                (self.render)(number, bad, &mut state.buffer);
+                self.form.add(Some(number), &form::bad(bad), &mut state.buffer);
             }
         }
         self.rouse(&mut state);
@@ -256,6 +261,14 @@ impl Out {
 /// The way to an [`Out`]; the thread ends when it is dropped and all is written.
 #[derive(Debug)]
 pub(crate) struct Poster(Arc<Out>);
+
+impl Poster {
+    /// The same [`Out`], for a thread that does not keep it open.
+    #[cfg(feature = "terminal")]
+    pub(crate) fn share(&self) -> Arc<Out> {
+        self.0.clone()
+    }
+}
 
 impl std::ops::Deref for Poster {
     type Target = Out;

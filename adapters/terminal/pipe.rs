@@ -1,9 +1,9 @@
 //! The terminal on a pipe: what scripts and benchmarks use. A message in, its answers out, in order.
 
 use super::Us;
+use super::form::{Form, number};
 use super::frame::{Framer, Heard};
-use super::out::{Out, Poster, Render, ready};
-use super::plain;
+use super::out::{Out, Poster, ready};
 use async_trait::async_trait;
 use bot::adapter::{Adapter, AdapterError, Delivered, Inbox, Posted, State};
 use bot::message::{Message, Place};
@@ -33,7 +33,6 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// The terminal on a pipe.
 pub(crate) struct Pipe {
     us: Us,
-    json: bool,
     out: Poster,
     input: Mutex<Option<Box<dyn Input>>>,
 }
@@ -50,16 +49,11 @@ impl Pipe {
     /// No thread can be started.
     pub(crate) fn new(
         us: Us,
-        json: bool,
+        form: Form,
         input: impl Input,
         output: impl Write + AsFd + Send + 'static,
     ) -> io::Result<Self> {
-        let render: Render = if json {
-            |number, bad, into| plain::json(Some(number), &plain::bad(bad), into)
-        } else {
-            |_, bad, into| plain::text(&plain::bad(bad), into)
-        };
-        Ok(Self { us, json, out: Out::start(output, render)?, input: Mutex::new(Some(Box::new(input))) })
+        Ok(Self { us, out: Out::start(output, form)?, input: Mutex::new(Some(Box::new(input))) })
     }
 
     /// Delivers until the input ends; false if the bot closed before, or nobody reads the answers any more.
@@ -158,18 +152,13 @@ impl Adapter for Pipe {
     }
 
     async fn post(&self, to: &Place, reply: &Reply) -> Result<Posted, AdapterError> {
-        if self.json {
-            let number = to.under.as_deref().and_then(|number| number.parse().ok());
-            self.out.post(|into| plain::json(number, reply, into)).await;
-        } else {
-            self.out.post(|into| plain::text(reply, into)).await;
-        }
+        self.out.post(number(to), reply).await;
         Ok(Posted { place: to.clone(), ids: Vec::new() })
     }
 
     async fn working(&self, on: &Message, state: State) {
         if matches!(state, State::Done | State::Failed)
-            && let Some(number) = on.place.under.as_deref().and_then(|number| number.parse().ok())
+            && let Some(number) = number(&on.place)
         {
             self.out.done(number);
         }
@@ -186,7 +175,7 @@ impl Adapter for Pipe {
 
 impl fmt::Debug for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipe").field("json", &self.json).finish_non_exhaustive()
+        f.debug_struct("Pipe").field("out", &*self.out).finish_non_exhaustive()
     }
 }
 
@@ -238,11 +227,11 @@ mod tests {
 
     impl Scene {
         #[expect(clippy::disallowed_methods, reason = "the test waits for the handle")]
-        fn new(room: usize, json: bool) -> Self {
+        fn new(room: usize, form: Form) -> Self {
             let (stdin, input) = UnixStream::pair().unwrap();
             let (stdout, output) = UnixStream::pair().unwrap();
             let us = Us { name: "terminal".into(), user: "ann".into() };
-            let pipe = Arc::new(Pipe::new(us, json, input, output).unwrap());
+            let pipe = Arc::new(Pipe::new(us, form, input, output).unwrap());
             let (fake, heard, inbox) = Fake::new(room);
             let listener = pipe.clone();
             let listens = tokio::spawn(async move { listener.listen(inbox).await });
@@ -307,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_is_a_message_of_the_user_and_its_answer_a_line() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write("ping\n");
         let message = scene.next().await;
         assert!(message.direct && message.id.is_none());
@@ -321,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_input_may_end_before_its_answers() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write("one\ntwo");
         scene.end();
         let (one, two) = (scene.next().await, scene.next().await);
@@ -334,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn bad_lines_are_answered_in_their_turn() {
-        let mut scene = Scene::new(8, true);
+        let mut scene = Scene::new(8, Form::Json);
         scene.write(b"\xff\none\n\xff\xfe\ntwo\n```\n");
         scene.end();
         let (one, two) = (scene.next().await, scene.next().await);
@@ -353,7 +342,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_without_an_answer_holds_nothing_up() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write(b"one\n\xff\n");
         scene.end();
         let one = scene.next().await;
@@ -363,7 +352,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_bot_stops_the_reading_and_loses_nothing() {
-        let mut scene = Scene::new(1, false);
+        let mut scene = Scene::new(1, Form::Bytes);
         let lines: Vec<String> = (0..500).map(|n| format!("line {n}\n")).collect();
         let lines = lines.concat();
         scene.write(&lines);
@@ -377,7 +366,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bot_that_closes_takes_no_more_and_says_what_it_owes() {
-        let mut scene = Scene::new(2, false);
+        let mut scene = Scene::new(2, Form::Bytes);
         scene.write("one\ntwo\nthree\nfour\n");
         scene.fake.waits.notified().await;
         scene.fake.closed.cancel();
@@ -399,7 +388,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_who_reads_ends_the_listening_quietly() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write("one\ntwo\n");
         let (one, two) = (scene.next().await, scene.next().await);
         scene.stdout = None;
@@ -412,7 +401,7 @@ mod tests {
 
     #[tokio::test]
     async fn posts_wait_while_nobody_reads_and_then_come_whole() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write("one\n");
         scene.end();
         let one = scene.next().await;
@@ -437,7 +426,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_of_bad_lines_is_bounded_and_answered() {
-        let mut scene = Scene::new(8, false);
+        let mut scene = Scene::new(8, Form::Bytes);
         scene.write("one\n");
         let one = scene.next().await;
         let mut stdin = scene.stdin.take().unwrap();
@@ -466,7 +455,7 @@ mod tests {
 
     #[tokio::test]
     async fn json_names_the_message_and_the_kind() {
-        let mut scene = Scene::new(8, true);
+        let mut scene = Scene::new(8, Form::Json);
         scene.write("\none\ntwo\n");
         scene.end();
         let one = scene.next().await;
@@ -490,7 +479,7 @@ mod tests {
         input.set_nonblocking(true).unwrap();
         output.set_nonblocking(true).unwrap();
         let us = Us { name: "terminal".into(), user: "ann".into() };
-        let pipe = Arc::new(Pipe::new(us, false, input, output).unwrap());
+        let pipe = Arc::new(Pipe::new(us, Form::Bytes, input, output).unwrap());
         let (_fake, mut heard, inbox) = Fake::new(8);
         let listens = pipe.listen(inbox);
         let bot = async {

@@ -1,11 +1,47 @@
-//! Answers as a pipe gets them: bytes for scripts, or one JSON object a line. Pure.
+//! The forms that answers have on a terminal: bytes for scripts, JSON, blocks for people. Pure.
 
+#[cfg(feature = "terminal")]
+use super::blocks;
 use super::frame::{Bad, LONGEST};
 use bot::command::CommandErrorKind;
+use bot::message::Place;
 use bot::reply::Reply;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+
+/// One form of answers. Each answer ends with a newline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The exact bytes and one newline; nothing is trimmed, nothing is escaped.
+    Bytes,
+    /// `{"n":1,"ok":true,"kind":"ok","text":"…","data":…}`, on one line.
+    Json,
+    /// Blocks as people read them, without anything that would steer the terminal.
+    #[cfg(feature = "terminal")]
+    People {
+        /// Whether marks are painted.
+        colour: bool,
+    },
+}
+
+impl Form {
+    /// Adds an answer to the message of this number; none: nobody asked.
+    pub(crate) fn add(self, number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
+        match self {
+            Self::Bytes => into.extend_from_slice(reply.said().as_bytes()),
+            Self::Json => json(number, reply, into),
+            #[cfg(feature = "terminal")]
+            Self::People { colour } => into.extend_from_slice(blocks::said(reply, colour).as_bytes()),
+        }
+        into.push(b'\n');
+    }
+}
+
+/// The number that a message of a terminal was given.
+pub(crate) fn number(place: &Place) -> Option<u64> {
+    place.under.as_deref()?.parse().ok()
+}
 
 /// An answer of the `--json` form.
 #[derive(Serialize)]
@@ -19,14 +55,7 @@ struct Object<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// Adds an answer and one newline; nothing is trimmed, nothing is escaped.
-pub(crate) fn text(reply: &Reply, into: &mut Vec<u8>) {
-    into.extend_from_slice(reply.said().as_bytes());
-    into.push(b'\n');
-}
-
-/// Adds an answer as `{"n":1,"ok":true,"kind":"ok","text":"…","data":…}`, on one line.
-pub(crate) fn json(number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
+fn json(number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
     let text = reply.said();
     let data = reply.data.as_deref().map(one_line);
     let object = Object {
@@ -41,7 +70,6 @@ pub(crate) fn json(number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
         tracing::error!(%error, "an answer is no JSON");
         into.truncate(start);
     }
-    into.push(b'\n');
 }
 
 /// The same JSON without line ends. Inside strings they are escaped, so those found are blanks between tokens.
@@ -78,13 +106,13 @@ mod tests {
 
     fn as_text(reply: &Reply) -> String {
         let mut bytes = Vec::new();
-        text(reply, &mut bytes);
+        Form::Bytes.add(None, reply, &mut bytes);
         String::from_utf8(bytes).unwrap()
     }
 
     fn as_json(number: Option<u64>, reply: &Reply) -> String {
         let mut bytes = Vec::new();
-        json(number, reply, &mut bytes);
+        Form::Json.add(number, reply, &mut bytes);
         String::from_utf8(bytes).unwrap()
     }
 
