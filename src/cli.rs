@@ -52,7 +52,13 @@ pub(crate) struct Line {
 /// # Errors
 /// clap's: a usage error, or the text of `--help` and `--version`.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let words = words.into_iter().map(two_dashes);
+    let mut words: Vec<_> = words.into_iter().map(two_dashes).collect();
+    match words.get(1).and_then(|word| word.to_str()) {
+        None => words.push("--help".into()),
+        Some("-v") => words[1] = "--version".into(),
+        Some("h") => words[1] = "help".into(),
+        Some(_) => {}
+    }
     let matches = command().try_get_matches_from(words)?;
     let ignored = IGNORED
         .iter()
@@ -73,7 +79,11 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Argumen
             let rest = rest.get_many::<OsString>("").unwrap_or_default();
             Verb::Line(line(word, rest.map(|word| word.to_string_lossy().into_owned()))?)
         }
-        None => return Err(command().error(clap::error::ErrorKind::DisplayHelp, command().render_help())),
+        None => {
+            return Err(
+                command().error(clap::error::ErrorKind::MissingSubcommand, "no command; micro --help lists them")
+            );
+        }
     };
     Ok(arguments)
 }
@@ -151,18 +161,19 @@ fn command() -> Command {
     };
     let bot = Command::new("bot")
         .about("Answer in chats and in this terminal")
+        .next_line_help(true)
         .arg(config())
-        .arg(switch("demo", "an in-process registry and real services to try things on; nothing else is needed"))
-        .arg(switch("check", "say everything that is wrong with the config, or what would run, and leave"))
+        .arg(switch("demo", "real services to try things on, in this process, on loopback only"))
+        .arg(switch("check", "say all that is wrong with the config, or what would run, and leave"))
         .args(arguments(Scope::Bot));
     Command::new("micro")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!("version ", env!("CARGO_PKG_VERSION")))
         .about("The ChatOps bot for go-micro platforms, and its commands in the shell")
         .after_help(AFTER)
         .disable_help_subcommand(true)
         .allow_external_subcommands(true)
         .external_subcommand_value_parser(clap::value_parser!(OsString))
-        .max_term_width(80)
+        .next_line_help(true)
         .arg(config())
         .args(arguments(Scope::Global))
         .args(
@@ -180,7 +191,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 
 fn arguments(scope: Scope) -> impl Iterator<Item = Arg> {
     FLAGS.iter().filter(move |flag| flag.scope == scope).map(|flag| {
-        let arg = Arg::new(flag.name).long(flag.name).help(format!("{} [{}]", flag.help, flag.env));
+        let arg = Arg::new(flag.name).long(flag.name).help(help(flag));
         match flag.value {
             Value::Bool => arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
             Value::List => arg.action(ArgAction::Append).value_name("LIST"),
@@ -189,6 +200,12 @@ fn arguments(scope: Scope) -> impl Iterator<Item = Arg> {
             Value::Text => arg.value_name(flag.name.rsplit('_').next().unwrap_or(flag.name).to_uppercase()),
         }
     })
+}
+
+/// Its line and its variable, within 80 columns.
+fn help(flag: &Flag) -> String {
+    let blank = if flag.help.len() + flag.env.len() > 66 { '\n' } else { ' ' };
+    format!("{}{blank}[{}]", flag.help, flag.env)
 }
 
 const AFTER: &str = "\
@@ -244,6 +261,16 @@ mod tests {
             set,
             [("inputs", "terminal".to_owned()), ("register", "false".to_owned()), ("json", "true".to_owned())]
         );
+    }
+
+    #[test]
+    fn help_fits_into_80_columns() {
+        for words in [&["micro"][..], &["micro", "bot", "--help"]] {
+            let help = parse(words.iter().map(OsString::from)).unwrap_err();
+            assert_eq!(help.exit_code(), 0);
+            let wide: Vec<_> = help.to_string().lines().filter(|line| line.len() > 80).map(str::to_owned).collect();
+            assert_eq!(wide, [""; 0]);
+        }
     }
 
     #[test]

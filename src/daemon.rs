@@ -41,6 +41,13 @@ pub(crate) fn registry(config: &Config, problems: &mut Vec<Problem>) -> Option<A
             cure: String::new(),
         });
     }
+    for problem in &mut found {
+        // A registry is given its addresses, not the place that they came from.
+        if problem.key == "registry_address" {
+            problem.place = section.place("address");
+            "registry.address".clone_into(&mut problem.key);
+        }
+    }
     problems.append(&mut found);
     registry
 }
