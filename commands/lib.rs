@@ -14,6 +14,8 @@ mod hello;
 pub mod json;
 mod kit;
 mod list;
+#[cfg(test)]
+mod live;
 mod lookup;
 mod ping;
 mod register;

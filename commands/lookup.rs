@@ -10,7 +10,7 @@ use micro::registry::Registry;
 use micro::registry::cache::Found;
 use micro::registry::service::{Service, is_pseudo};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long completion waits for the registry: it is asked at every key.
 const COMPLETION: Duration = Duration::from_secs(1);
@@ -31,12 +31,6 @@ pub(crate) fn name<'a>(args: &'a Args, usage: &str) -> Result<&'a str, CommandEr
 /// The service's versions, asked of the registry itself.
 ///
 /// # Errors
-/// What people are told besides, while the registry is away.
-pub(crate) fn stale(found: &Found) -> Option<Block> {
-    let since = found.as_of.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    found.stale.then(|| Block::Text(format!("The registry is away: nodes as of {}.", clock::rfc1123(since))))
-}
-
 /// `NotFound`, with the nearest name; the registry's own.
 pub(crate) async fn service(registry: &dyn Registry, name: &str) -> Result<Vec<Service>, CommandError> {
     match registry.get(name).await {
@@ -56,6 +50,30 @@ pub(crate) async fn cached(kit: &Kit, name: &str) -> Result<Arc<Found>, CommandE
         Ok(found) => Ok(found),
         Err(error) => Err(away(&*kit.registry, error)),
     }
+}
+
+/// The service's versions, asked of the registry itself; while it is away, what the client's cache still knows.
+///
+/// # Errors
+/// As [`service`].
+pub(crate) async fn or_cached(kit: &Kit, name: &str) -> Result<Arc<Found>, CommandError> {
+    let error = match service(&*kit.registry, name).await {
+        Ok(services) => {
+            return Ok(Arc::new(Found { services, as_of: SystemTime::now(), stale: false, revision: 0 }));
+        }
+        Err(error) if error.kind == CommandErrorKind::NotFound => return Err(error),
+        Err(error) => error,
+    };
+    match kit.client.find(name).await {
+        Ok(found) if !found.services.is_empty() => Ok(found),
+        Ok(_) | Err(_) => Err(error),
+    }
+}
+
+/// What people are told besides, while the registry is away.
+pub(crate) fn stale(found: &Found) -> Option<Block> {
+    let since = found.as_of.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    found.stale.then(|| Block::Text(format!("The registry is away: nodes as of {}.", clock::rfc1123(since))))
 }
 
 /// `NotFound`, with the nearest name that the registry knows.

@@ -53,7 +53,7 @@ impl Command for Stats {
     }
 
     async fn run(&self, call: Invocation) -> Result<Reply, CommandError> {
-        let found = lookup::cached(&self.kit, call.plan.service.as_deref().unwrap_or_default()).await?;
+        let found = lookup::or_cached(&self.kit, call.plan.service.as_deref().unwrap_or_default()).await?;
         let outcomes = debug::ask(&self.kit, &found.services, "Debug.Stats").await;
         let mut reply = told(&found.services, &outcomes);
         reply.blocks.extend(lookup::stale(&found));

@@ -150,7 +150,7 @@ struct State {
     services: Vec<Service>,
     down: bool,
     gets: usize,
-    watchers: Vec<mpsc::UnboundedSender<Event>>,
+    watchers: Vec<(Scope, mpsc::UnboundedSender<Event>)>,
 }
 
 impl Shelf {
@@ -175,16 +175,24 @@ impl Shelf {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, event: &Event) {
-        self.state().watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
+    /// Tells those whom it concerns: the watches of the name, and those of all names where a `name` comes or goes.
+    fn tell(&self, event: impl Fn(Service) -> Event, service: &Service, name: bool) {
+        let all = || if self.telling { service.clone() } else { Service::named(&service.name) };
+        self.state().watchers.retain(|(scope, watcher)| match scope {
+            Scope::Names if name || self.telling => watcher.send(event(all())).is_ok(),
+            Scope::Service(of) if *of == service.name => watcher.send(event(service.clone())).is_ok(),
+            Scope::Names | Scope::Service(_) => !watcher.is_closed(),
+        });
     }
 
-    fn seen(&self, service: &Service) -> Service {
-        if self.telling { service.clone() } else { Service::named(&service.name) }
-    }
-
-    fn snapshot(&self) -> Event {
-        Event::Snapshot(self.state().services.iter().map(|service| self.seen(service)).collect())
+    fn snapshot(&self, scope: &Scope) -> Event {
+        let state = self.state();
+        let services = state.services.iter().filter_map(|service| match scope {
+            Scope::Names if !self.telling => Some(Service::named(&service.name)),
+            Scope::Service(of) if *of != service.name => None,
+            Scope::Names | Scope::Service(_) => Some(service.clone()),
+        });
+        Event::Snapshot(services.collect())
     }
 
     fn has(&self, name: &str) -> bool {
@@ -192,16 +200,14 @@ impl Shelf {
     }
 
     /// Puts a version in, or replaces it.
-    pub(crate) fn put(&self, service: Service) {
-        let event = (self.telling || !self.has(&service.name)).then(|| Event::Put(self.seen(&service)));
+    pub(crate) fn put(&self, service: &Service) {
+        let first = !self.has(&service.name);
         {
             let mut state = self.state();
             state.services.retain(|known| known.name != service.name || known.version != service.version);
-            state.services.push(service);
+            state.services.push(service.clone());
         }
-        if let Some(event) = event {
-            self.tell(&event);
-        }
+        self.tell(Event::Put, service, first);
     }
 
     /// Takes nodes of an id out; a version goes with its last.
@@ -216,17 +222,22 @@ impl Shelf {
             }
             state.services.retain(|service| service.name != name || !service.nodes.is_empty());
         }
-        if self.telling || !self.has(name) {
-            self.tell(&Event::Gone(self.seen(&gone)));
-        }
+        self.tell(Event::Gone, &gone, !self.has(name));
     }
 
     /// The registry goes away, or comes back with a snapshot.
     pub(crate) fn set_down(&self, down: bool) {
         self.state().down = down;
-        let event =
-            if down { Event::Lost(Arc::new(Error::new(ErrorKind::Unreachable, "gone"))) } else { self.snapshot() };
-        self.tell(&event);
+        let watchers = self.state().watchers.clone();
+        for (scope, watcher) in watchers {
+            let event = if down {
+                Event::Lost(Arc::new(Error::new(ErrorKind::Unreachable, "gone")))
+            } else {
+                self.snapshot(&scope)
+            };
+            // One that is gone hears nothing.
+            let _ = watcher.send(event);
+        }
     }
 
     /// How often `get` was asked.
@@ -253,7 +264,7 @@ impl Registry for Shelf {
     async fn register(&self, service: &Service, ttl: Option<Duration>) -> Result<()> {
         assert_eq!(ttl, None, "a person's entry does not expire");
         self.up()?;
-        self.put(service.clone());
+        self.put(service);
         Ok(())
     }
 
@@ -282,10 +293,10 @@ impl Registry for Shelf {
         Ok(names)
     }
 
-    fn watch(&self, _scope: Scope) -> BoxStream<'static, Event> {
+    fn watch(&self, scope: Scope) -> BoxStream<'static, Event> {
         let (watcher, mut events) = mpsc::unbounded_channel();
-        let first = self.snapshot();
-        self.state().watchers.push(watcher);
+        let first = self.snapshot(&scope);
+        self.state().watchers.push((scope, watcher));
         let rest = futures_util::stream::poll_fn(move |context| events.poll_recv(context));
         futures_util::stream::once(async { first }).chain(rest).chain(futures_util::stream::pending()).boxed()
     }

@@ -114,7 +114,7 @@ async fn a_word_appears_with_its_first_node_and_vanishes_with_its_last() {
     for shelf in [Shelf::with([]), Shelf::telling([])] {
         let mut scene = Scene::new(shelf);
         scene.services.set("go.micro.bot.Deploy", Manner::Says("deploy [app]", "Deploys\n an app"));
-        scene.shelf.put(service("go.micro.bot.Deploy", "1", &["10.0.0.1:80", "10.0.0.2:80"]));
+        scene.shelf.put(&service("go.micro.bot.Deploy", "1", &["10.0.0.1:80", "10.0.0.2:80"]));
         scene.becomes(&["deploy [app] - Deploys an app"]).await;
         assert_eq!(text(&run(&*scene.word("Deploy").command, "a  'b c'").await.unwrap()), "Deploy|a|b c");
         scene.shelf.take("go.micro.bot.Deploy", "go.micro.bot.Deploy-1");
@@ -130,7 +130,7 @@ async fn only_what_can_be_typed_below_the_namespace_is_a_word() {
     let names =
         ["go.micro.bot", "go.micro.botany", "go.micro.bot.", "go.micro.bot.a b", "go.micro.bot.x\u{7}", "other"];
     let mut scene = Scene::new(Shelf::with(names.map(|name| service(name, "1", &["10.0.0.1:80"]))));
-    scene.shelf.put(command("a.b"));
+    scene.shelf.put(&command("a.b"));
     scene.becomes(&["a.b - no description"]).await;
 }
 
@@ -138,7 +138,7 @@ async fn only_what_can_be_typed_below_the_namespace_is_a_word() {
 async fn a_word_is_usable_before_its_help_answers_and_help_is_asked_again() {
     let mut scene = Scene::new(Shelf::with([]));
     scene.services.set("go.micro.bot.slow", Manner::Deaf);
-    scene.shelf.put(command("slow"));
+    scene.shelf.put(&command("slow"));
     let begun = Instant::now();
     scene.becomes(&["slow - "]).await;
     assert!(begun.elapsed() < Duration::from_millis(100));
@@ -160,7 +160,7 @@ async fn deaf_services_hold_up_nobody_elses_appearance() {
     let mut scene = Scene::with(shelf, services);
     let begun = Instant::now();
     scene.words.wait_for(|words| words.len() == 100).await.unwrap();
-    scene.shelf.put(command("quick"));
+    scene.shelf.put(&command("quick"));
     scene.words.wait_for(|words| words.len() == 101).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
@@ -169,15 +169,15 @@ async fn deaf_services_hold_up_nobody_elses_appearance() {
 async fn help_is_asked_once_however_often_a_registry_repeats_itself() {
     let mut scene = Scene::new(Shelf::telling([]));
     scene.services.set("go.micro.bot.a", Manner::Says("a", "one"));
-    scene.shelf.put(command("a"));
+    scene.shelf.put(&command("a"));
     scene.becomes(&["a - one"]).await;
     for _ in 0..10 {
-        scene.shelf.put(command("a"));
+        scene.shelf.put(&command("a"));
         tokio::time::sleep(Duration::from_secs(30)).await;
     }
     assert_eq!(scene.services.asked("go.micro.bot.a"), 1);
     scene.services.set("go.micro.bot.a", Manner::Says("a", "two"));
-    scene.shelf.put(service("go.micro.bot.a", "2", &["10.0.0.2:80"]));
+    scene.shelf.put(&service("go.micro.bot.a", "2", &["10.0.0.2:80"]));
     scene.becomes(&["a - two"]).await;
 }
 
@@ -189,7 +189,7 @@ async fn words_outlive_an_outage_of_the_registry_and_what_changed_meanwhile_is_s
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(scene.words.borrow().len(), 2);
     scene.shelf.take("go.micro.bot.a", "go.micro.bot.a-1");
-    scene.shelf.put(command("c"));
+    scene.shelf.put(&command("c"));
     scene.shelf.set_down(false);
     scene.becomes(&["b - no description", "c - no description"]).await;
 }
@@ -199,9 +199,9 @@ async fn a_name_that_keeps_its_entry_without_nodes_is_no_word() {
     let mut scene = Scene::new(Shelf::with([service("go.micro.bot.ill", "1", &[]), command("well")]));
     scene.becomes(&["well - no description"]).await;
     // The watch of names says nothing of either change.
-    scene.shelf.put(service("go.micro.bot.ill", "1", &["10.0.0.1:80"]));
+    scene.shelf.put(&service("go.micro.bot.ill", "1", &["10.0.0.1:80"]));
     scene.becomes(&["ill - no description", "well - no description"]).await;
-    scene.shelf.put(service("go.micro.bot.well", "1", &[]));
+    scene.shelf.put(&service("go.micro.bot.well", "1", &[]));
     scene.becomes(&["ill - no description"]).await;
 }
 
