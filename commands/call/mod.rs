@@ -8,6 +8,8 @@ pub(crate) mod answer;
 pub(crate) mod complete;
 pub(crate) mod glyph;
 pub(crate) mod line;
+#[cfg(test)]
+mod live;
 pub(crate) mod options;
 pub(crate) mod pairs;
 pub(crate) mod plan;

@@ -72,7 +72,7 @@ fn walk(
         return json::elements(json)
             .try_for_each(|(at, element)| walk(element, base + at, element_level, path, depth + 1, open));
     }
-    if !json[skipped..].starts_with('{') || is_list(level) || (depth > 0 && level.values.is_empty()) {
+    if !json[skipped..].starts_with('{') || is_list(level) || is_scalar(level) {
         return Ok(());
     }
     for entry in json::entries(json) {
