@@ -1,6 +1,6 @@
 //! `call` and `stream` against real servers over real sockets.
 
-use crate::call::Call;
+use crate::call::{Call, answer};
 use crate::kit::Kit;
 use crate::stream::Stream;
 use crate::testing::{args, asked, blocks, data, fault, text};
@@ -38,8 +38,6 @@ impl Handler for Answers {
                 caller.sort();
                 Ok(serde_json::to_vec(&caller).unwrap().into())
             }
-            "Say.Text" => Ok(Bytes::from_static(b"\xffplain \x01 text")),
-            "Say.Nothing" => Ok(Bytes::new()),
             "Say.Deep" => Ok(format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into()),
             "Say.No" => Err(Error::service(Status {
                 id: "go.micro.srv.t".to_owned(),
@@ -93,7 +91,7 @@ async fn stage() -> Stage {
         ..Options::default()
     };
     let mut server = Server::new(options);
-    for name in ["Echo.Body", "Echo.Caller", "Say.Text", "Say.Nothing", "Say.Deep", "Say.No", "Say.Never"] {
+    for name in ["Echo.Body", "Echo.Caller", "Say.Deep", "Say.No", "Say.Never"] {
         server = server.handle(endpoint(name, false), Answers);
     }
     for name in ["Tick.Three", "Tick.Ever", "Tick.Broken", "Tick.Deaf"] {
@@ -183,28 +181,45 @@ async fn the_caller_goes_along_and_cannot_be_forged() {
     assert!(fault(stage.call("Echo.Caller --metadata micro-bot-user-id=root").await).contains("only the bot sets it"));
 }
 
-#[tokio::test]
-async fn an_answer_that_is_no_json_is_shown_as_it_came() {
-    let stage = stage().await;
-    let answer = stage.call("Say.Text").await.unwrap();
+#[test]
+fn an_answer_that_is_no_json_is_shown_as_it_came() {
+    let answer = answer::message(&Bytes::from_static(b"\xffplain \x01 text"), false);
     assert_eq!(text(&answer), "\u{fffd}plain \u{1} text");
     assert!(answer.data.is_none());
-    let answer = stage.call("Say.Nothing").await.unwrap();
+    let answer = answer::message(&Bytes::new(), false);
     assert_eq!((text(&answer), blocks(&answer).lines().next()), ("", Some("text: an empty answer")));
 }
 
 #[tokio::test]
 async fn errors_are_in_peoples_words() {
     let stage = stage().await;
-    insta::assert_snapshot!(fault(stage.call("Say.No").await), @"");
-    let late = fault(stage.call("Say.Never --timeout 50ms").await);
-    assert!(late.starts_with("timeout: error calling go.micro.srv.t.Say.Never: ") && late.contains("50ms"), "{late}");
-    insta::assert_snapshot!(fault(stage.call("Say.Nop").await), @"");
-    insta::assert_snapshot!(fault(stage.call("Echo.Body nmae=John").await), @"");
+    insta::assert_snapshot!(fault(stage.call("Say.No").await), @r"failed: error calling go.micro.srv.t.Say.No: no such user (404 Not Found)");
+    let late = fault(stage.call("Say.Never --timeout 1s").await);
+    assert!(late.starts_with("timeout: error calling go.micro.srv.t.Say.Never: 127.0.0.1:"), "{late}");
+    assert!(late.contains(": no answer within ") && late.contains("s; the call may have run"), "{late}");
+    insta::assert_snapshot!(fault(stage.call("Say.Nop").await), @r"
+    not_found: no endpoint Say.Nop in go.micro.srv.t; did you mean Say.No?
+    try: call go.micro.srv.t Say.No name=John
+    ");
+    insta::assert_snapshot!(fault(stage.call("Echo.Body nmae=John").await), @r"
+    usage: no field `nmae`; did you mean `name`? (column 31)
+      call go.micro.srv.t Echo.Body nmae=John
+                                    ^
+    Echo.Body takes: name (string), labels
+    try: call go.micro.srv.t Echo.Body name=John
+    call! sends it as it is
+    ");
     let unknown = stage.run(&Call::new(&stage.kit), args(&[], "go.micro.srv.tt Say.No"), &Kept::default()).await;
-    insta::assert_snapshot!(fault(unknown), @"");
+    insta::assert_snapshot!(fault(unknown), @r"
+    not_found: no service go.micro.srv.tt; did you mean go.micro.srv.t?
+    list services shows what is there
+    ");
     let nothing = stage.run(&Call::new(&stage.kit), args(&[], ""), &Kept::default()).await;
-    insta::assert_snapshot!(fault(nothing), @"");
+    insta::assert_snapshot!(fault(nothing), @r"
+    usage: call what?
+    usage: call SERVICE ENDPOINT [REQUEST]
+    try: call go.micro.srv.t Echo.Body name=John
+    ");
 }
 
 #[tokio::test]
@@ -233,13 +248,13 @@ async fn a_stream_is_bounded_and_what_came_stays() {
     let stage = stage().await;
     let (said, end) = stage.stream("Tick.Ever").await;
     assert_eq!(said.len(), 1_000);
-    insta::assert_snapshot!(fault(end), @"");
-    let (said, end) = stage.stream("Tick.Deaf --timeout 300ms").await;
+    insta::assert_snapshot!(fault(end), @r"too_large: stream go.micro.srv.t.Tick.Ever: stopped after 1000 messages; --count takes more");
+    let (said, end) = stage.stream("Tick.Deaf --timeout 2s").await;
     assert_eq!(said.len(), 3);
-    insta::assert_snapshot!(fault(end), @"");
+    insta::assert_snapshot!(fault(end), @r"timeout: stream go.micro.srv.t.Tick.Deaf: stopped after 2s, after 3 messages; --timeout gives it more time");
     let (said, end) = stage.stream("Tick.Broken").await;
     assert_eq!(said.len(), 3);
-    insta::assert_snapshot!(fault(end), @"");
+    insta::assert_snapshot!(fault(end), @r"failed: error calling go.micro.srv.t.Tick.Broken: ran dry (500)");
 }
 
 #[tokio::test]
@@ -250,10 +265,7 @@ async fn completion_and_the_example_know_what_is_there() {
         call.fields(&args(&[], rest)).await.into_iter().flat_map(|field| field.choices).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(choices("").await, "go.micro.srv.t");
-    assert_eq!(
-        choices("go.micro.srv.t ").await,
-        "Echo.Body Echo.Caller Say.Deep Say.Never Say.No Say.Nothing Say.Text"
-    );
+    assert_eq!(choices("go.micro.srv.t ").await, "Echo.Body Echo.Caller Say.Deep Say.Never Say.No");
     assert_eq!(choices("go.micro.srv.t Echo.Body ").await, "name= labels= --node --version --timeout --metadata --raw");
     assert_eq!(
         choices("go.micro.srv.t Echo.Body name=x --raw ").await,
