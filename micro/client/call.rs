@@ -99,8 +99,12 @@ async fn next(
 
 impl Clock {
     fn start(inner: &Inner, request: &Request) -> Self {
-        let within = request.within.unwrap_or(inner.options.timeout);
-        Self { started: Instant::now(), within, attempt: inner.options.attempt.min(within) }
+        let options = &inner.options;
+        let (within, attempt) = match request.within {
+            Some(within) => (within, within),
+            None => (options.timeout, options.attempt.min(options.timeout)),
+        };
+        Self { started: Instant::now(), within, attempt }
     }
 
     /// When a try that starts now is over.

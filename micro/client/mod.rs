@@ -43,7 +43,7 @@ pub struct Options {
     pub name: String,
     /// One deadline over all tries.
     pub timeout: Duration,
-    /// The longest a single try may take.
+    /// The longest a single try may take; one of a call that names its own time may take all of it.
     pub attempt: Duration,
     /// The longest a dial may take.
     pub dial: Duration,

@@ -45,6 +45,15 @@ async fn deaf() {
 }
 
 #[tokio::test]
+async fn a_call_that_names_its_own_time_has_it_for_one_try() {
+    let fake = Fake::same(vec![Step::Ask, Step::Hold]).await;
+    let client = Client::at_with("127.0.0.1:1", quick());
+    let request = Request { within: Some(Duration::from_millis(80)), ..hello() };
+    let error = client.call_node(&node(&fake.address, NEW), request).await.unwrap_err();
+    insta::assert_snapshot!(shown(&error, &fake.address), @"ADDRESS: no answer within 80ms; the call may have run");
+}
+
+#[tokio::test]
 async fn late() {
     let fake = Fake::start(|number| match number {
         0 => vec![Step::Ask, Step::Hold, say(good(r#"{"late":1}"#))],
