@@ -131,7 +131,7 @@ fn quoted(word: String) -> String {
     match word.split_once('=') {
         Some((key, value)) if value.contains(char::is_whitespace) && !key.contains(['{', '"', '\'', '<', ' ']) => {
             if value.contains('\'') {
-                format!("{key}=\"{value}\"")
+                format!("{key}={}", commands::json::quoted(value))
             } else {
                 format!("{key}='{value}'")
             }
@@ -248,6 +248,7 @@ mod tests {
         assert_eq!(text(&["call", "s", "Say.Hello", r#"{"name": "a  b"}"#]), r#"call s Say.Hello {"name": "a  b"}"#);
         assert_eq!(text(&["call", "s", "M.M", "name=John Smith", "n=1"]), "call s M.M name='John Smith' n=1");
         assert_eq!(text(&["call", "s", "M.M", "name=it's me"]), "call s M.M name=\"it's me\"");
+        assert_eq!(text(&["call", "s", "M.M", r#"q=it's "\" x"#]), r#"call s M.M q="it's \"\\\" x""#);
         assert_eq!(text(&["query", "s", "M.M"]), "call s M.M");
         assert_eq!(text(&["health", "s", "--exit-code", "--json"]), "health s");
     }

@@ -30,31 +30,51 @@ pub(crate) async fn fields(kit: &Kit, way: Way, so_far: &Args) -> Vec<Field> {
     let service = next().or_else(|| so_far.named.get("service").cloned());
     let endpoint = next().or_else(|| so_far.named.get("endpoint").cloned());
     let typed = &so_far.rest[at..];
-    match (service, endpoint) {
-        (None, _) => lookup::fields(&*kit.registry, &Args::default()).await,
-        (Some(service), None) => {
-            let found = found(kit, &service).await;
-            let choices = target::names(services(found.as_ref()), way).into_iter().map(str::to_owned).collect();
-            vec![Field { name: "endpoint".to_owned(), kind: FieldKind::Text, choices, required: true }]
+    let mut fields = blank(way);
+    fields[0].choices = match (&service, &endpoint) {
+        (None, _) => {
+            lookup::fields(&*kit.registry, &Args::default()).await.into_iter().flat_map(|field| field.choices).collect()
         }
-        (Some(service), Some(endpoint)) => {
-            request(services(found(kit, &service).await.as_ref()), &endpoint, way, typed)
+        _ => Vec::new(),
+    };
+    if let Some(service) = service {
+        let found = found(kit, &service).await;
+        let services = services(found.as_ref());
+        match endpoint {
+            None => fields[1].choices = target::names(services, way).into_iter().map(str::to_owned).collect(),
+            Some(endpoint) => fields[2].choices = request(services, &endpoint, way, typed),
         }
     }
+    fields
 }
 
-/// The request's fields and the options that are not there yet.
-fn request(services: &[Service], endpoint: &str, way: Way, typed: &str) -> Vec<Field> {
+/// Every field that the command has, nothing filled in.
+fn blank(way: Way) -> Vec<Field> {
+    let field = |name: &str, kind, required| Field { name: name.to_owned(), kind, choices: Vec::new(), required };
+    let first = [
+        field("service", FieldKind::Text, true),
+        field("endpoint", FieldKind::Text, true),
+        field("request", FieldKind::Json, false),
+    ];
+    let kind = |option: &str| match option {
+        "count" => FieldKind::Integer,
+        "raw" => FieldKind::Bool,
+        "metadata" => FieldKind::List,
+        _ => FieldKind::Text,
+    };
+    first.into_iter().chain(way.options().iter().map(|option| field(option, kind(option), false))).collect()
+}
+
+/// The words that may come next: the request's fields and the options that are not there yet.
+fn request(services: &[Service], endpoint: &str, way: Way, typed: &str) -> Vec<String> {
     let known = services.iter().rev().flat_map(|service| &service.endpoints).find(|known| known.name == endpoint);
     let schema = known.and_then(|known| known.request.as_ref());
     let pairs = schema.map(schema::paths).unwrap_or_default();
     let is_json = typed.contains(['{', '<', '`']);
     let is_typed = |word: &str| typed.split_whitespace().any(|known| known.starts_with(word));
-    let mut choices: Vec<String> =
-        pairs.into_iter().map(|(path, _)| format!("{path}=")).filter(|pair| !is_json && !is_typed(pair)).collect();
+    let pairs = pairs.into_iter().map(|(path, _)| format!("{path}=")).filter(|pair| !is_json && !is_typed(pair));
     let options = way.options().iter().map(|option| format!("--{option}"));
-    choices.extend(options.filter(|option| option == "--metadata" || !is_typed(option)));
-    vec![Field { name: "request".to_owned(), kind: FieldKind::Json, choices, required: false }]
+    pairs.chain(options.filter(|option| option == "--metadata" || !is_typed(option))).collect()
 }
 
 /// A line to copy, of a service that is there: of people's rather than of the bot's own.

@@ -212,9 +212,13 @@ fn scalar(r#type: &str, given: &Given) -> Result<String, String> {
             let fits = is_number(&text)
                 && schema::range(whole)
                     .is_some_and(|range| text.parse().is_ok_and(|number: i128| range.contains(&number)));
-            fits.then_some(text).ok_or_else(|| match schema::range(whole) {
-                Some(range) => format!("{whole}: a whole number from {} to {}", range.start(), range.end()),
-                None => whole.to_owned(),
+            let is_whole = is_number(&text) && !text.contains(['.', 'e', 'E']);
+            if fits {
+                return Ok(text);
+            }
+            Err(match schema::range(whole).filter(|_| is_whole) {
+                Some(range) => format!("{whole}: from {} to {}", range.start(), range.end()),
+                None => format!("{whole}: a whole number"),
             })
         }
         (scalar, Given::Json(_)) if schema::is_plain(scalar) => Err(format!("{scalar}, no object or list")),

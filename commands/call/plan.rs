@@ -240,6 +240,9 @@ fn form(args: &Args) -> String {
     for name in ["node", "version", "timeout", "count"] {
         words.extend(field(name).map(|value| format!("--{name} {}", word_said(value))));
     }
+    let metadata = field("metadata").unwrap_or_default().split_whitespace();
+    words.extend(metadata.map(|pair| format!("--metadata {}", word_said(pair))));
+    words.extend(field("raw").filter(|raw| matches!(*raw, "true" | "1" | "--raw")).map(|_| "--raw".to_owned()));
     words.extend(field("request").map(str::to_owned));
     words.join(" ")
 }

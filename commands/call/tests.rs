@@ -427,16 +427,16 @@ fn a_pair_of_the_wrong_type_is_refused_with_field_and_type() {
         "text=a text=b", "text.x=1", "tags.x=1", "address.street=x address=y", "address={} address.zip=1", "nmae=x", "address.stret=x", "a..b=1", "=x", "John", "name John", "name = John", "name: John",
         "text=\"x", "text=\"a\"b", "a:b=1", "tags=[1", "5", "\"x\"", "[1]",
     ]), @r#"
-    count=x                      usage: `count` is int64: a whole number from -9223372036854775808 to 9223372036854775807 (column 24)
-    count=1.5                    usage: `count` is int64: a whole number from -9223372036854775808 to 9223372036854775807 (column 24)
-    count=9223372036854775808    usage: `count` is int64: a whole number from -9223372036854775808 to 9223372036854775807 (column 24)
-    small=128                    usage: `small` is int8: a whole number from -128 to 127 (column 24)
-    size=-1                      usage: `size` is uint32: a whole number from 0 to 4294967295 (column 23)
+    count=x                      usage: `count` is int64: a whole number (column 24)
+    count=1.5                    usage: `count` is int64: a whole number (column 24)
+    count=9223372036854775808    usage: `count` is int64: from -9223372036854775808 to 9223372036854775807 (column 24)
+    small=128                    usage: `small` is int8: from -128 to 127 (column 24)
+    size=-1                      usage: `size` is uint32: from 0 to 4294967295 (column 23)
     ok=yes                       usage: `ok` is bool: true or false (column 21)
     score=.5                     usage: `score` is float64: a number like 1.5 (column 24)
     score=NaN                    usage: `score` is float64: a number like 1.5 (column 24)
     count={"a":1}                usage: `count` is int64, no object or list (column 24)
-    ids=1,x                      usage: `ids` is []int64; int64: a whole number from -9223372036854775808 to 9223372036854775807 (column 22)
+    ids=1,x                      usage: `ids` is []int64; int64: a whole number (column 22)
     tags={"a":1}                 usage: `tags` is []string; give a,b or ["a","b"] (column 23)
     text=a text=b                usage: `text` is given twice (column 25)
     text.x=1                     usage: `text` is string and has no fields (column 18)
@@ -685,8 +685,16 @@ fn equal_requests_have_equal_plans() {
 
 #[test]
 fn a_form_is_the_line_that_it_stands_for() {
-    let args = args(&[("service", "g"), ("endpoint", "Say.Hello"), ("timeout", "5s"), ("request", "name=John")], "");
-    let asked = asked("");
+    let fields = [
+        ("service", "g"),
+        ("endpoint", "Say.Hello"),
+        ("timeout", "5s"),
+        ("node", ""),
+        ("raw", "true"),
+        ("metadata", "a=1\nb=2"),
+        ("request", "name=John"),
+    ];
+    let (args, asked) = (args(&fields, ""), asked(""));
     let heard = Heard::of(&asked, &args, Way::Call);
-    assert_eq!(heard.rest, "g Say.Hello --timeout 5s name=John");
+    assert_eq!(heard.rest, "g Say.Hello --timeout 5s --metadata a=1 --metadata b=2 --raw name=John");
 }
