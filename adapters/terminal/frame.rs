@@ -1,8 +1,8 @@
 //! Bytes of a pipe into messages: pure, a chunk at a time.
 //!
 //! One message a line; `\r\n` ends a line too; blank lines are no messages. A fence is three backticks. A line with a
-//! fence that opens a block (alone or at its end) goes on, newlines included, until a line that closes it: the next one
-//! with an odd number of fences.
+//! fence that opens a block (alone or at its end, a language may follow) goes on, newlines included, until a line that
+//! closes it: the next one with an odd number of fences.
 
 use std::mem;
 
@@ -10,6 +10,9 @@ use std::mem;
 pub(crate) const LONGEST: usize = 1 << 20;
 
 const FENCE: &[u8] = b"```";
+
+/// The longest name of a language behind a fence: `json`.
+const LONGEST_TAG: usize = 16;
 
 /// What one message of the input was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl Framer {
     /// The message has become too long: its rest goes by unheard.
     fn give_up(&mut self, piece: &[u8], whole: bool) -> Option<Heard> {
         let why = if self.open { Bad::LongBlock } else { Bad::LongLine };
-        let mut skip = Skip { why, open: self.open, ticks: 0, fences: 0, fence_last: false };
+        let mut skip = Skip::new(why, self.open);
         skip.pass(&self.held[self.line..]);
         *self = Self { skip: Some(skip), ..Self::default() };
         self.pass(piece, whole)
@@ -130,46 +133,81 @@ impl Framer {
 }
 
 /// What must be known of bytes that go by: whether a block is open at the end of a line. Without it the lines of a block
-/// whose beginning was too long would be taken for commands.
+/// whose beginning was too long would be taken for commands. It agrees with [`opens`], a byte at a time.
 #[derive(Debug)]
 struct Skip {
     why: Bad,
     open: bool,
-    /// Backticks in a row.
-    ticks: usize,
     /// Fences of the current line.
     fences: usize,
-    /// Whether the current line ends with a fence, blanks aside.
-    fence_last: bool,
+    /// Backticks in a row, just now.
+    ticks: usize,
+    /// Whether a blank, or nothing, stands before them.
+    led: bool,
+    /// Whether the byte before was a blank, or none.
+    blank: bool,
+    end: End,
+}
+
+/// How the current line ends so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Other,
+    /// With a fence; blanks may follow.
+    Fence,
+    /// With a fence and so many bytes of its language; blanks may follow.
+    Tag(usize),
 }
 
 impl Skip {
+    fn new(why: Bad, open: bool) -> Self {
+        Self { why, open, fences: 0, ticks: 0, led: true, blank: true, end: End::Other }
+    }
+
     fn pass(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            match byte {
-                b'`' => {
-                    self.ticks += 1;
-                    self.fences += usize::from(self.ticks.is_multiple_of(FENCE.len()));
-                    self.fence_last = self.ticks >= FENCE.len();
-                }
-                byte if byte.is_ascii_whitespace() => self.ticks = 0,
-                _ => (self.ticks, self.fence_last) = (0, false),
-            }
+            self.step(*byte);
         }
+    }
+
+    fn step(&mut self, byte: u8) {
+        if byte == b'`' {
+            self.led = if self.ticks == 0 { self.blank } else { self.led };
+            self.ticks += 1;
+            self.fences += usize::from(self.ticks.is_multiple_of(FENCE.len()));
+            self.end = if self.ticks >= FENCE.len() { End::Fence } else { End::Other };
+        } else if !byte.is_ascii_whitespace() {
+            self.end = match self.end {
+                End::Fence if self.led && self.ticks == FENCE.len() && is_tag(byte) => End::Tag(1),
+                End::Tag(count) if !self.blank && count < LONGEST_TAG && is_tag(byte) => End::Tag(count + 1),
+                _ => End::Other,
+            };
+        }
+        self.ticks = if byte == b'`' { self.ticks } else { 0 };
+        self.blank = byte.is_ascii_whitespace();
     }
 
     /// A line has ended: whether its block, if any, goes on.
     fn goes_on(&mut self) -> bool {
         let odd = self.fences % 2 == 1;
-        let open = if self.open { !odd } else { odd && self.fence_last };
-        (self.open, self.ticks, self.fences, self.fence_last) = (open, 0, 0, false);
+        let open = if self.open { !odd } else { odd && self.end != End::Other };
+        *self = Self::new(self.why, open);
         open
     }
 }
 
-/// Whether a line (without its end) opens a block that later lines close.
+/// Whether a line (without its end) opens a block that later lines close: its last fence stands at its end, or after a
+/// blank with nothing but the name of a language behind it.
 fn opens(line: &[u8]) -> bool {
-    line.trim_ascii_end().ends_with(FENCE) && fences(line) % 2 == 1
+    let line = line.trim_ascii_end();
+    let Some(at) = line.windows(FENCE.len()).rposition(|three| three == FENCE) else { return false };
+    let tag = &line[at + FENCE.len()..];
+    let led = line[..at].last().is_none_or(u8::is_ascii_whitespace);
+    (tag.is_empty() || led && tag.len() <= LONGEST_TAG && tag.iter().all(|byte| is_tag(*byte))) && fences(line) % 2 == 1
+}
+
+fn is_tag(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-_".contains(&byte)
 }
 
 /// Whether a text ends inside a block.
@@ -260,6 +298,10 @@ mod tests {
         assert_eq!(whole("call a b ```{\nping"), said(&["call a b ```{", "ping"]));
         assert_eq!(whole("```\na ```b``` c\n``` --raw"), said(&["```\na ```b``` c\n``` --raw"]));
         assert_eq!(whole("```\nx\n```"), said(&["```\nx\n```"]));
+        assert_eq!(whole("call a b ```json \n{}\n```\nping"), said(&["call a b ```json \n{}\n```", "ping"]));
+        for line in ["echo a```b", "echo ```{", "echo ``` b", "echo ````b", "echo ```b```"] {
+            assert_eq!(whole(format!("{line}\nping")), said(&[line, "ping"]));
+        }
     }
 
     #[test]
@@ -319,6 +361,21 @@ mod tests {
         *state ^= *state >> 7;
         *state ^= *state << 17;
         usize::try_from(*state % 1_000_003).unwrap()
+    }
+
+    #[test]
+    fn a_line_that_goes_by_opens_what_it_would_have_opened() {
+        let parts = ["```", "`", "json", " ", "{", "\t", "é", "+", "abcdefghijklmnopq", "\r"];
+        let mut state = 0x2545_f491_4f6c_dd1d;
+        let mut opened = 0;
+        for _ in 0..20_000 {
+            let line: String = (0..noise(&mut state) % 7).map(|_| parts[noise(&mut state) % parts.len()]).collect();
+            let mut skip = Skip::new(Bad::LongLine, false);
+            skip.pass(line.as_bytes());
+            assert_eq!(skip.goes_on(), opens(line.as_bytes()), "{line:?}");
+            opened += usize::from(opens(line.as_bytes()));
+        }
+        assert!(opened > 1000, "{opened}");
     }
 
     #[test]
