@@ -132,6 +132,7 @@ pub(crate) fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<S
         tree.set("registry.address", toml::Value::Array(Vec::new()), place());
         tree.set("bot.register", toml::Value::Boolean(false), place());
     }
+    set_terminal(&mut tree, environment);
     let mut config = read(tree, &mut problems);
     config.sources = sources;
     config.registry_flag = arguments.set.iter().any(|(flag, _)| flag.key == "registry.name");
@@ -140,6 +141,22 @@ pub(crate) fn load(arguments: &Arguments, environment: &dyn Fn(&str) -> Option<S
     demo(arguments, &mut config, &mut problems);
     problems.sort_by_key(order);
     (config, problems)
+}
+
+/// What the environment says about the terminal: whether it is coloured, and where its history is unless that is set.
+fn set_terminal(tree: &mut Section, environment: &dyn Fn(&str) -> Option<String>) {
+    let place = |name: &str| Place::Environment(name.into());
+    if environment("NO_COLOR").is_some() {
+        tree.set("terminal.colour", toml::Value::Boolean(false), place("NO_COLOR"));
+    }
+    let home = || environment("HOME").map(|home| (PathBuf::from(home).join(".local/state"), "HOME"));
+    let state = environment("XDG_STATE_HOME").map(|state| (PathBuf::from(state), "XDG_STATE_HOME"));
+    if let Some((state, name)) = state.filter(|(state, _)| state.is_absolute()).or_else(home)
+        && tree.sub("terminal").place("history") == Place::Default
+        && let Ok(path) = state.join("micro/history").into_os_string().into_string()
+    {
+        tree.set("terminal.history", toml::Value::String(path), place(name));
+    }
 }
 
 /// The order in which problems are shown: the file's by line, then variables, then flags.
@@ -471,6 +488,24 @@ mod tests {
         assert_eq!(found, Some(Ok("x".to_owned())));
         assert_eq!(secret("env:NONE", &|_| None), Some(Err("the environment has no NONE".to_owned())));
         assert_eq!(secret("plain", &|_| None), None);
+    }
+
+    #[test]
+    fn the_environment_says_where_the_history_is_and_whether_colours_are_wanted() {
+        let terminal = |text: &str, variables: &[(&str, &str)]| {
+            let mut tree = Section::parse("c.toml", text).unwrap();
+            let find =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+            set_terminal(&mut tree, &find);
+            let (config, problems) = tree.sub("terminal").read::<adapters::terminal::Config>();
+            assert_eq!(problems, []);
+            (config.history.to_str().unwrap().to_owned(), config.colour)
+        };
+        assert_eq!(terminal("", &[]), (String::new(), true));
+        assert_eq!(terminal("", &[("HOME", "/h"), ("NO_COLOR", "1")]), ("/h/.local/state/micro/history".into(), false));
+        assert_eq!(terminal("", &[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]).0, "/s/micro/history");
+        assert_eq!(terminal("", &[("HOME", "/h"), ("XDG_STATE_HOME", "s")]).0, "/h/.local/state/micro/history");
+        assert_eq!(terminal("[terminal]\nhistory = \"\"", &[("HOME", "/h")]).0, "");
     }
 
     #[cfg(feature = "mdns")]
