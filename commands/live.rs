@@ -102,10 +102,10 @@ async fn told_apart(way: &[(&str, &str)]) {
     };
     let ill =
         serve("s", false, vec![("Debug.Health", fixed(Err(sick.clone()))), ("Debug.Stats", fixed(Err(sick)))]).await;
-    let closed = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap().to_string()
-    };
+    // Bound and never listening: it refuses, and nobody else is given its port.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = bound.local_addr().unwrap().to_string();
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nodes = vec![
         node("a-well", well.address(), way),
