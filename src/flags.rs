@@ -58,7 +58,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         "MICRO_REGISTRY_ADDRESS",
         "registry.address",
         Value::List,
-        "the registry's address; for file its path, for mdns INTERFACE-IP[:PORT]",
+        "its address: a path for file, INTERFACE-IP[:PORT] for mdns",
     ),
     global(
         "client",
