@@ -120,7 +120,9 @@ async fn a_silent_peer_costs_the_time_limit_and_the_next_call_dials_anew() {
     for _ in 0..2 {
         let until = Instant::now() + Duration::from_millis(20);
         let error = client.call(&node(&peer.address), &json("Say.Hello", "{}"), until).await.unwrap_err();
-        assert_eq!((error.kind(), text(&error)), (ErrorKind::Timeout, "no answer in time"));
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        let said = text(&error);
+        assert!(said.starts_with("no answer within ") && said.ends_with("ms; the call may have run"), "{said}");
         dials.recv().await.unwrap();
     }
 }

@@ -8,7 +8,7 @@ mod socket;
 mod tap;
 
 use crate::client::Options;
-use crate::client::protocol::Protocol;
+use crate::client::protocol::{Protocol, now, unanswered};
 use crate::client::request::{Answer, Request};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::frame::Frame;
@@ -64,12 +64,13 @@ impl fmt::Debug for Grpc {
 impl Protocol for Grpc {
     async fn call(&self, node: &Arc<Node>, request: &Request, until: Instant) -> Result<Answer> {
         let address = node.address.as_str();
+        let limit = until.saturating_duration_since(now());
         let head = Head::new(node, request, &self.options.name)?;
         let frame = Frame::new(request.body.clone())?;
         let mut timer = pin!(sleep_until(until.into()));
         let (lease, begun) = before(timer.as_mut(), self.begin(address, &head, Some(until)))
             .await
-            .unwrap_or_else(|| Err(late(address, ErrorKind::Unreachable)))?;
+            .unwrap_or_else(|| Err(undialled(address)))?;
         let answered = before(timer, exchange(begun, frame, self.options.max_message)).await;
         match answered {
             Some(Ok(answer)) => Ok(answer),
@@ -78,7 +79,7 @@ impl Protocol for Grpc {
             Some(Err(Fault::Http(error))) => Err(lease.failed(error).at(address)),
             None => {
                 lease.timed_out();
-                Err(late(address, ErrorKind::Timeout))
+                Err(unanswered(limit).at(address))
             }
         }
     }
@@ -89,9 +90,8 @@ impl Protocol for Grpc {
         let first = request.body.clone();
         let frame = if first.is_empty() { None } else { Some(Frame::new(first)?) };
         let timer = pin!(sleep_until(until.into()));
-        let (lease, mut begun) = before(timer, self.begin(address, &head, None))
-            .await
-            .unwrap_or_else(|| Err(late(address, ErrorKind::Unreachable)))?;
+        let (lease, mut begun) =
+            before(timer, self.begin(address, &head, None)).await.unwrap_or_else(|| Err(undialled(address)))?;
         if let Some(frame) = frame {
             begun.1.send_data(frame, false).map_err(|error| lease.failed(error).at(address))?;
         }
@@ -117,7 +117,6 @@ async fn before<T>(mut timer: Pin<&mut Sleep>, future: impl Future<Output = T>) 
     }
 }
 
-fn late(address: &str, kind: ErrorKind) -> Error {
-    let what = if kind == ErrorKind::Timeout { "no answer in time" } else { "nobody answers the dial in time" };
-    Error::new(kind, format!("{address}: {what}"))
+fn undialled(address: &str) -> Error {
+    Error::new(ErrorKind::Unreachable, format!("{address}: nobody answers the dial in time"))
 }

@@ -8,7 +8,7 @@ mod stream;
 mod wire;
 
 use crate::client::Options;
-use crate::client::protocol::Protocol;
+use crate::client::protocol::{Protocol, now, unanswered};
 use crate::client::request::{Answer, JSON, PROTOBUF, Request};
 use crate::codec::jsonrpc::JsonRpc;
 use crate::codec::protorpc::ProtoRpc;
@@ -202,9 +202,7 @@ fn codec(request: &Request) -> Result<&'static dyn Codec> {
 async fn within<T>(until: Instant, work: impl Future<Output = Result<T>>) -> Result<T> {
     let limit = until.saturating_duration_since(now());
     let Ok(done) = timeout_at(until.into(), work).await else {
-        // To the millisecond: 5 s, of which the pick of the node took some microseconds, are 5 s.
-        let limit = Duration::from_millis(u64::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
-        return Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}; the call may have run")));
+        return Err(unanswered(limit));
     };
     done
 }
@@ -215,9 +213,4 @@ fn located(node: &Node, error: Error) -> Error {
         return error;
     }
     error.at(&node.address)
-}
-
-/// Now, by the runtime's clock.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
