@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use futures_util::future::join_all;
+use micro::codec::protojson;
 use micro::error::{Error, ErrorKind, Result, Status};
 use micro::header::Header;
 use micro::registry::Registry;
@@ -42,6 +43,7 @@ struct HelloResponse {
 #[serde(default)]
 struct CountRequest {
     #[prost(int64, tag = "1")]
+    #[serde(with = "protojson::int64")]
     n: i64,
 }
 
@@ -72,12 +74,11 @@ struct ExecRequest {
     args: Vec<String>,
 }
 
-/// In JSON `result` is base64, as Go writes bytes (WIRE §11).
 #[derive(Clone, PartialEq, prost::Message, Serialize, Deserialize)]
 #[serde(default)]
 struct ExecResponse {
     #[prost(bytes = "vec", tag = "1")]
-    #[serde(skip)]
+    #[serde(with = "protojson::bytes")]
     result: Vec<u8>,
     #[prost(string, tag = "2")]
     error: String,

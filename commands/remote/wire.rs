@@ -1,6 +1,7 @@
 //! The contract of command services (TOOLKIT 1.8, WIRE §11): `Command.Help` and `Command.Exec`, in protobuf as the original
 //! bot asked, or in JSON for services that were never generated from the proto.
 
+use micro::codec::protojson;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ pub(super) struct ExecRequest {
 #[serde(default)]
 pub(super) struct ExecResponse {
     #[prost(bytes = "vec", tag = "1")]
-    #[serde(with = "base64")]
+    #[serde(with = "protojson::bytes")]
     pub(super) result: Vec<u8>,
     #[prost(string, tag = "2")]
     #[serde(deserialize_with = "or_default")]
@@ -73,47 +74,6 @@ impl Form {
 /// Go writes an empty slice as `null`.
 fn or_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
-}
-
-/// Bytes in JSON as Go writes them.
-mod base64 {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-        for chunk in bytes.chunks(3) {
-            let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-            for at in 0..4 {
-                let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
-                text.push(if at <= chunk.len() { char::from(letter) } else { '=' });
-            }
-        }
-        to.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = Option::<String>::deserialize(from)?.unwrap_or_default();
-        decode(text.trim_end_matches('=')).ok_or_else(|| D::Error::custom("no base64"))
-    }
-
-    fn decode(text: &str) -> Option<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-        for chunk in text.as_bytes().chunks(4) {
-            let mut bits = 0_u32;
-            for letter in chunk {
-                bits = bits << 6 | u32::try_from(LETTERS.iter().position(|known| known == letter)?).ok()?;
-            }
-            let [_, first, second, third] = (bits << (6 * (4 - chunk.len()))).to_be_bytes();
-            bytes.extend_from_slice([first, second, third].get(..chunk.len().checked_sub(1)?)?);
-            if chunk.len() == 1 {
-                return None;
-            }
-        }
-        Some(bytes)
-    }
 }
 
 #[cfg(test)]
@@ -147,15 +107,6 @@ mod tests {
         }
         for json in [r#"{"result":"a"}"#, r#"{"result":"ä==="}"#, r#"{"result":[1]}"#, "[", "7"] {
             assert_eq!(Form::Json.decode::<ExecResponse>(json.as_bytes()), None, "{json}");
-        }
-    }
-
-    #[test]
-    fn bytes_survive_json() {
-        for length in 0..=256 {
-            let result: Vec<u8> = (0..length).map(|at| u8::try_from(at % 256).unwrap()).collect();
-            let response = ExecResponse { result, error: String::new() };
-            assert_eq!(Form::Json.decode(&Form::Json.encode(&response)), Some(response));
         }
     }
 }

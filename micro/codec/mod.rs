@@ -2,11 +2,13 @@
 //!
 //! A codec knows the body alone. What stands in headers (`Micro-*`), the protocols read and write.
 
+pub(crate) mod base64;
 pub mod bytes;
 pub mod grpc;
 pub mod json;
 pub mod jsonrpc;
 pub mod proto;
+pub mod protojson;
 pub mod protorpc;
 
 use crate::error::Result;

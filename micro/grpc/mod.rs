@@ -1,6 +1,5 @@
 //! gRPC as go-micro writes it, without I/O: what client and server share (WIRE §4).
 
-pub(crate) mod base64;
 pub(crate) mod content;
 pub(crate) mod failure;
 pub(crate) mod frame;

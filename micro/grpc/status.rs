@@ -1,7 +1,7 @@
 //! How an error is written and read: `grpc-status`, `grpc-message`, `grpc-status-details-bin` (WIRE §4.3).
 
+use crate::codec::base64;
 use crate::error::{Error, ErrorKind, Result, Status};
-use crate::grpc::base64;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 use prost::Message;

@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 /// come with protobuf get code 415.
 ///
 /// go-micro v5.14 and later write camelCase names, and 64-bit numbers as strings, into JSON (WIRE §18 S9): the request's
-/// type has to accept both forms where they differ (`#[serde(alias)]`).
+/// type has to accept both forms where they differ: `#[serde(alias)]`, and [`protojson`](crate::codec::protojson).
 pub fn json<Q, A, F, W>(answer: F) -> impl Handler
 where
     Q: DeserializeOwned + Send + 'static,

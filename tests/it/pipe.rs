@@ -97,6 +97,17 @@ fn a_stream_prints_its_messages_as_they_come() {
 }
 
 #[test]
+fn the_demo_reads_and_writes_json_as_go_does() {
+    let output = demo(
+        "call go.micro.bot.demo Command.Exec --raw {\"args\":[\"demo\",\"well\"]}\nstream go.micro.srv.counter Stream.Count {\"n\":\"2\"}\n",
+    );
+    let mut lines = output.stdout.lines();
+    let said = lines.next().unwrap();
+    assert!(said.starts_with(r#"{"result":"bm9kZSAyIG9mI"#), "base64 of \"node 2 of \": {said}");
+    assert_eq!(lines.collect::<Vec<_>>(), [r#"{"n":1}"#, r#"{"n":2}"#]);
+}
+
+#[test]
 fn a_wrong_call_says_what_is_wrong_and_what_to_type() {
     let replies = objects(
         "call go.micro.srv.greeter Say.Hello nmae=John\ncall go.micro.srv.greeter Say.Helo {}\ncall go.micro.srv.greter Say.Hello {}\n",

@@ -1,5 +1,6 @@
 //! The greeter that the recordings were made with, on our server (tests/wire/README.md).
 
+use crate::codec::protojson;
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::registry::service::{Endpoint, Metadata};
 use crate::server::handler::{decode, encode, message, stream};
@@ -8,8 +9,7 @@ use crate::server::{Context, Handler, Options, mucp, shared};
 use crate::transport::{Packet, Socket};
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -34,7 +34,7 @@ pub(super) struct HelloResponse {
 #[serde(default)]
 struct CountRequest {
     #[prost(int64, tag = "1")]
-    #[serde(deserialize_with = "number")]
+    #[serde(with = "protojson::int64")]
     n: i64,
 }
 
@@ -63,7 +63,7 @@ struct ExecRequest {
 #[serde(default)]
 struct ExecResponse {
     #[prost(bytes = "vec", tag = "1")]
-    #[serde(serialize_with = "base64")]
+    #[serde(with = "protojson::bytes")]
     result: Vec<u8>,
     #[prost(string, tag = "2")]
     error: String,
@@ -76,30 +76,6 @@ struct HelpResponse {
     usage: String,
     #[prost(string, tag = "2")]
     description: String,
-}
-
-/// go-micro v5.14 and later write an int64 as text (WIRE §18 S9).
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<i64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(i64),
-        Text(String),
-    }
-    match Either::deserialize(deserializer)? {
-        Either::Number(number) => Ok(number),
-        Either::Text(text) => text.parse().map_err(D::Error::custom),
-    }
-}
-
-/// The one value that the recordings have.
-fn base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    let text = match bytes {
-        b"hello greeter,a,b" => "aGVsbG8gZ3JlZXRlcixhLGI=",
-        [] => "",
-        other => panic!("no base64 for {other:?}"),
-    };
-    serializer.serialize_str(text)
 }
 
 /// Gives back what it got.

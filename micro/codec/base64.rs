@@ -1,4 +1,5 @@
-//! Base64 as gRPC writes binary headers: the standard alphabet, without padding; padding is accepted.
+//! Base64: the standard alphabet without padding, as gRPC writes binary headers. Padding and the alphabet of URLs are
+//! accepted, as protobuf's JSON allows them.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -38,8 +39,8 @@ fn sextet(letter: u8) -> Option<u32> {
         b'A'..=b'Z' => letter - b'A',
         b'a'..=b'z' => letter - b'a' + 26,
         b'0'..=b'9' => letter - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
         _ => return None,
     };
     Some(u32::from(value))
@@ -65,6 +66,7 @@ mod tests {
             assert_eq!(decode(padded.as_bytes()).unwrap(), bytes.as_bytes());
         }
         assert_eq!(decode(&encode(&[0xFB, 0xFF, 0xFE]).into_bytes()).unwrap(), [0xFB, 0xFF, 0xFE]);
+        assert_eq!(decode(b"-__-").unwrap(), [0xFB, 0xFF, 0xFE]);
     }
 
     #[test]
