@@ -2,4 +2,5 @@
 
 pub mod faulty;
 pub mod process;
+pub mod senders;
 pub mod services;

@@ -1,5 +1,0 @@
-//! `cargo xtask bench`.
-
-pub(crate) fn run(_quick: bool, _only: &[String]) -> Result<(), String> {
-    Err("not built".to_owned())
-}
