@@ -3,22 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use bot::command::{CommandError, CommandErrorKind};
+use bot::command::{CommandError, CommandErrorKind, Risk};
 use bot::testing::{Fake, Setup};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Keeps the events of target `audit` as lines.
-struct Lines(Arc<Mutex<Vec<String>>>);
+/// Keeps the events of target `audit`, up to a level, as lines.
+struct Lines(Arc<Mutex<Vec<String>>>, Level);
 
 struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() != "ms" {
+        if !["ms", "digest"].contains(&field.name()) {
             write!(self.0, "{}={value:?} ", field.name()).unwrap();
         }
     }
@@ -26,7 +26,7 @@ impl Visit for Line {
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "audit"
+        metadata.target() == "audit" && *metadata.level() <= self.1
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -48,20 +48,29 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
-#[tokio::test(start_paused = true)]
-async fn every_command_is_one_event_and_what_was_typed_is_in_none() {
+/// What the audit hears of these lines, up to this level.
+async fn heard(level: Level, typed: &[&str]) -> String {
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let _guard = tracing::subscriber::set_default(Lines(lines.clone()));
-    let login = Fake::new("login", "login .*").says("ok");
+    let _guard = tracing::subscriber::set_default(Lines(lines.clone(), level));
+    let login = Fake::new("login", "login (?P<rest>.*)").risk(Risk::Call, "go.micro.srv.door", "Door.Open").says("ok");
     let fail = Fake::new("fail", "fail").runs(|_| async {
         Err(CommandError::new(CommandErrorKind::Unreachable, "nobody there").because("connection refused"))
     });
     let mut talk = Setup::new(vec![login.build(), fail.build()]).start();
-    talk.ask("login secret").await;
-    talk.ask("fail").await;
-    talk.ask("nonsense").await;
-    insta::assert_snapshot!(lines.lock().unwrap().join("\n"), @r#"
-    adapter="chat" space="" room="den" message="1" sender="U-ann" name="ann" command="login" what="login" risk=Read outcome="ok"
-    adapter="chat" space="" room="den" message="2" sender="U-ann" name="ann" command="fail" what="fail" risk=Read outcome="unreachable"
+    for line in typed {
+        talk.ask(line).await;
+    }
+    lines.lock().unwrap().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_command_is_one_event_and_its_request_is_told_at_debug_alone() {
+    insta::assert_snapshot!(heard(Level::INFO, &["login secret", "fail", "nonsense"]).await, @r#"
+    adapter="chat" space="" room="den" id="1" sender="U-ann" name="ann" command="login" service="go.micro.srv.door" endpoint="Door.Open" risk=Call outcome="ok"
+    adapter="chat" space="" room="den" id="2" sender="U-ann" name="ann" command="fail" risk=Read outcome="unreachable"
+    "#);
+    insta::assert_snapshot!(heard(Level::DEBUG, &["login secret"]).await, @r#"
+    adapter="chat" space="" room="den" id="1" sender="U-ann" name="ann" command="login" service="go.micro.srv.door" endpoint="Door.Open" risk=Call outcome="ok"
+    id="1" what="login secret"
     "#);
 }
