@@ -27,6 +27,8 @@ pub struct Spec {
     pub usage: Cow<'static, str>,
     /// What it does, one line.
     pub summary: Cow<'static, str>,
+    /// What `help WORD` tells besides: options, spellings. Lines of at most 80 columns, or empty.
+    pub details: Cow<'static, str>,
     /// Lines that are this command and no other: a test walks them all.
     pub examples: Vec<Cow<'static, str>>,
     /// The most it may do; a plan may say less.

@@ -6,6 +6,12 @@ use bot::message::Args;
 use bytes::Bytes;
 use micro::registry::service::Service;
 
+/// What `help` tells of the definition.
+pub(crate) const DETAILS: &str = "\
+the definition: JSON, also in quotes, backticks or a fenced block
+  {\"name\":\"…\", \"version\":\"…\", \"nodes\":[{\"id\":\"…\", \"address\":\"HOST:PORT\"}]}
+  metadata and endpoints may stand in it, as `get service` shows them";
+
 /// What follows `register service`: the definition, read strictly. Code fences and single quotes around it do not count.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ impl Deregister {
             "Deregisters a service",
             &[r#"deregister service {"name":"go.micro.srv.greeter","nodes":[{"id":"greeter-1"}]}"#],
         );
+        let spec = Spec { details: definition::DETAILS.into(), ..spec };
         Self { spec, kit: kit.clone() }
     }
 }

@@ -73,4 +73,13 @@ mod tests {
     fn every_example_is_its_command_and_no_other() {
         assert_eq!(bot::testing::misrouted(&super::table(&kit(&Shelf::with([])))), [""; 0]);
     }
+
+    #[test]
+    fn the_details_of_help_fit_80_columns() {
+        let table = super::table(&kit(&Shelf::with([])));
+        let lines = table.iter().flat_map(|command| command.spec().details.lines().map(str::to_owned));
+        let lines: Vec<_> = lines.collect();
+        assert!(lines.iter().any(|line| line.contains("--metadata k=v")));
+        assert_eq!(lines.iter().filter(|line| line.chars().count() > 80).collect::<Vec<_>>(), [""; 0]);
+    }
 }

@@ -25,6 +25,8 @@ impl Services {
             "Returns a list of registered services",
             &["list services", "list services --all"],
         );
+        let details = "--all also shows entries that are no services: topics and other marks of brokers".into();
+        let spec = Spec { details, ..spec };
         Self { spec, kit: kit.clone() }
     }
 }

@@ -25,6 +25,7 @@ impl Register {
                 r#"register service {"name":"go.micro.srv.greeter","version":"1.0.0","nodes":[{"id":"greeter-1","address":"10.0.0.5:8080"}]}"#,
             ],
         );
+        let spec = Spec { details: definition::DETAILS.into(), ..spec };
         Self { spec, kit: kit.clone() }
     }
 }

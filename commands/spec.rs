@@ -2,7 +2,7 @@
 
 use bot::command::{Risk, Spec, Turn};
 
-/// A spec that only looks and waits its turn. The parts are those of [`Spec`].
+/// A spec that only looks, waits its turn and has no details. The parts are those of [`Spec`].
 pub(crate) fn read(
     name: &'static str,
     pattern: &'static str,
@@ -15,6 +15,7 @@ pub(crate) fn read(
         name: name.into(),
         usage: usage.into(),
         summary: summary.into(),
+        details: "".into(),
         examples: examples.iter().map(|example| (*example).into()).collect(),
         risk: Risk::Read,
         turn: Turn::Queued,

@@ -304,6 +304,7 @@ fn spec(name: &'static str) -> Spec {
         name: name.into(),
         usage: name.into(),
         summary: "".into(),
+        details: "".into(),
         examples: Vec::new(),
         risk: Risk::Read,
         turn: Turn::Queued,

@@ -169,6 +169,7 @@ mod tests {
             name: name.into(),
             usage: name.into(),
             summary: "".into(),
+            details: "".into(),
             examples: Vec::new(),
             risk: Risk::Read,
             turn: Turn::Queued,

@@ -30,6 +30,9 @@ struct Line {
     name: String,
     usage: String,
     summary: String,
+    /// Told of one command alone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    details: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
 }
@@ -39,8 +42,9 @@ impl Help {
         let spec = Spec {
             pattern: "help(?: (?P<rest>.+))?".into(),
             name: "help".into(),
-            usage: "help [COMMAND]".into(),
-            summary: "Lists the commands, or explains one".into(),
+            usage: "help [command]".into(),
+            summary: "Displays help for all known commands, or for one".into(),
+            details: "".into(),
             examples: vec!["help".into(), "help ping".into(), "help list services".into()],
             risk: Risk::Read,
             turn: Turn::Queued,
@@ -130,7 +134,8 @@ fn shown(lines: &[Line]) -> String {
 
 fn built_in(spec: &Spec) -> Line {
     let usage = if spec.usage.is_empty() { &spec.name } else { &spec.usage };
-    Line { name: spec.name.to_string(), usage: one_line(usage), summary: one_line(&spec.summary), service: None }
+    let (usage, summary) = (one_line(usage), one_line(&spec.summary));
+    Line { name: spec.name.to_string(), usage, summary, details: String::new(), service: None }
 }
 
 /// A service's line. One that a built-in hides is shown by the name that reaches it.
@@ -141,7 +146,7 @@ fn service(router: &Router, word: &Word) -> Line {
     let usage = if hidden || spec.usage.trim().is_empty() { one_line(name) } else { one_line(&spec.usage) };
     let summary = one_line(&spec.summary);
     let summary = if summary.is_empty() { "no help yet".to_owned() } else { summary };
-    Line { name: name.to_string(), usage, summary, service: Some(word.service.to_string()) }
+    Line { name: name.to_string(), usage, summary, details: String::new(), service: Some(word.service.to_string()) }
 }
 
 /// What a service says of itself may have several lines; a list has one for each.
@@ -151,13 +156,15 @@ fn one_line(text: &str) -> String {
 
 /// One command in full.
 async fn explain(command: &dyn Command) -> Reply {
-    let line = built_in(command.spec());
+    let details = command.spec().details.to_string();
+    let line = Line { details, ..built_in(command.spec()) };
     let summary = if line.summary.is_empty() { "no help yet" } else { &line.summary };
     let mut lines = vec![line.usage.clone(), summary.to_owned()];
     let nothing = Args::default();
     let fields = AssertUnwindSafe(command.fields(&nothing)).catch_unwind();
     let fields = tokio::time::timeout(FIELDS, fields).await.ok().and_then(Result::ok).unwrap_or_default();
     lines.extend(fields.iter().map(field));
+    lines.extend(line.details.lines().map(str::to_owned));
     let example = example(command).await;
     if let Some(example) = example.or_else(|| command.spec().examples.first().map(ToString::to_string)) {
         lines.push(format!("for example: {example}"));

@@ -21,6 +21,7 @@ impl Stop {
             name: "stop".into(),
             usage: "stop".into(),
             summary: "Stops your running command".into(),
+            details: "".into(),
             examples: vec!["stop".into()],
             risk: Risk::Read,
             turn: Turn::AtOnce,

@@ -22,6 +22,7 @@ impl Whoami {
             name: "whoami".into(),
             usage: "whoami".into(),
             summary: "Returns who you are to the bot, and what you may do".into(),
+            details: "".into(),
             examples: vec!["whoami".into()],
             risk: Risk::Read,
             turn: Turn::Queued,

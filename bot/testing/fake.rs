@@ -33,6 +33,7 @@ impl Fake {
             name: name.into(),
             usage: name.into(),
             summary: format!("Does {name}").into(),
+            details: "".into(),
             examples: vec![name.into()],
             risk: Risk::Read,
             turn: Turn::Queued,
@@ -46,6 +47,13 @@ impl Fake {
     pub fn usage(mut self, usage: &'static str, example: &'static str) -> Self {
         self.spec.usage = usage.into();
         self.spec.examples = vec![example.into()];
+        self
+    }
+
+    /// With these details in `help`.
+    #[must_use]
+    pub fn details(mut self, details: &'static str) -> Self {
+        self.spec.details = details.into();
         self
     }
 

@@ -40,6 +40,20 @@ pub(crate) enum Way {
     Stream,
 }
 
+/// What `help` tells of both ways: the spellings of a request, and the options.
+const DETAILS: &str = "\
+the request:
+  name=John tags=a,b address.city=Oslo  pairs, typed by the endpoint's schema
+  {\"name\":\"John\"}  JSON, also in quotes, backticks or a fenced block
+  <\"name\":\"John\">  the same in the form of the first bots
+options, anywhere outside of the request:
+  --node ID       this node alone, by id or address
+  --version V     a node of this version
+  --timeout 5s    how long it may take: 500ms, 1m30s, at most 1h
+  --metadata k=v  goes along with the call; may be repeated
+  --raw           the answer byte for byte
+";
+
 impl Way {
     /// The command's word.
     pub(crate) fn word(self) -> &'static str {
@@ -52,9 +66,18 @@ impl Way {
     /// How it is typed.
     pub(crate) fn usage(self) -> &'static str {
         match self {
-            Self::Call => "call SERVICE ENDPOINT [REQUEST]",
-            Self::Stream => "stream SERVICE ENDPOINT [REQUEST]",
+            Self::Call => "call [service] [endpoint] [request]",
+            Self::Stream => "stream [service] [endpoint] [request]",
         }
+    }
+
+    /// What `help` tells besides.
+    fn details(self) -> String {
+        let more = match self {
+            Self::Call => "",
+            Self::Stream => "  --count 10      ends after so many messages; else after 1000, or after 60 s\n",
+        };
+        format!("{DETAILS}{more}{}! sends what the schema does not know, too", self.word())
     }
 
     /// The options that it takes.
@@ -85,6 +108,7 @@ impl Way {
             name: self.word().into(),
             usage: self.usage().into(),
             summary: summary.into(),
+            details: self.details().into(),
             examples: examples.iter().map(|example| (*example).into()).collect(),
             risk: Risk::Call,
             turn: Turn::Queued,
@@ -107,7 +131,7 @@ impl Call {
             "call! go.micro.srv.greeter Say.Hello --node 127.0.0.1:8080 --timeout 500ms",
             "```\ncall go.micro.srv.greeter Say.Hello {\n  \"name\": \"John\"\n}\n```",
         ];
-        Self { spec: Way::Call.spec("Calls a service and shows its answer", &examples), kit: kit.clone() }
+        Self { spec: Way::Call.spec("Returns the response for a service call", &examples), kit: kit.clone() }
     }
 }
 

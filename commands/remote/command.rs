@@ -48,6 +48,7 @@ impl Remote {
             name: word.to_lowercase().into(),
             usage: usage.into(),
             summary: help.summary.into(),
+            details: "".into(),
             examples: vec![word.to_string().into()],
             risk: Risk::Call,
             turn: Turn::Queued,

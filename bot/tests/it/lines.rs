@@ -16,6 +16,7 @@ fn table() -> Vec<Arc<dyn Command>> {
         Fake::new("list nodes", "list nodes (?P<service>\\S+)").usage("list nodes SERVICE", "list nodes a.b").build(),
         Fake::new("get service", r"get service (?P<service>\S+)")
             .usage("get service NAME", "get service go.micro.srv.greeter")
+            .details("options:\n  --raw  as it came")
             .runs(|call| async move { Ok(Reply::text(call.args.named["service"].clone())) })
             .build(),
         Fake::new("three laws", "(the )?three laws( of robotics)?").says("1. 2. 3.").build(),
@@ -179,7 +180,7 @@ async fn help_lists_the_built_ins_and_then_the_services() {
     call SERVICE ENDPOINT [REQUEST] - Does call
     echo TEXT - Does echo
     get service NAME - Does get service
-    help [COMMAND] - Lists the commands, or explains one
+    help [command] - Displays help for all known commands, or for one
     list nodes SERVICE - Does list nodes
     list services - Does list services
     ping - Does ping
@@ -215,6 +216,8 @@ async fn help_explains_one_command() {
     > help get service
     get service NAME
     Does get service
+    options:
+      --raw  as it came
     for example: get service go.micro.srv.greeter
     > HELP  Three Laws
     three laws
@@ -239,8 +242,8 @@ async fn help_explains_one_command() {
     > help nonsense
     error executing cmd: I do not know `nonsense`; `help` lists what I can do
     > help help
-    help [COMMAND]
-    Lists the commands, or explains one
+    help [command]
+    Displays help for all known commands, or for one
       command (text): Deploy, call, echo, get, help, list, ping, slow, …
     for example: help
     ");
