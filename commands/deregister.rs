@@ -100,7 +100,7 @@ mod tests {
         let shelf = Shelf::with([service("greeter", "1", &["h:1"])]);
         let deregister = Deregister::new(&kit(&shelf));
         for (definition, told) in [
-            (r#"{"name":"greter","nodes":[{"id":"x"}]}"#, "not_found: no service greter; did you mean greeter?"),
+            (r#"{"name":"greter","nodes":[{"id":"x"}]}"#, "not_found: no service greter; did you mean `greeter`?"),
             (r#"{"name":"greeter","nodes":[{"id":"x"}]}"#, "not_found: greeter has no node x"),
             (
                 r#"{"name":"greeter","version":"9","nodes":[{"id":"greeter-1"}]}"#,

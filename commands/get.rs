@@ -133,8 +133,8 @@ mod tests {
         usage: get service [name]
         ");
         insta::assert_snapshot!(fault(run_for(&Get::new(&kit(&shelf())), "greeter").await), @r"
-        not_found: no service greeter; did you mean go.micro.srv.greeter?
-        list services shows what is there
+        not_found: no service greeter; did you mean `go.micro.srv.greeter`?
+        `list services` shows what is there
         ");
     }
 }

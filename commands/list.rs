@@ -188,8 +188,8 @@ mod tests {
         insta::assert_snapshot!(data(&reply), @r#"[{"address":"10.0.0.1:80","id":"b-1","metadata":{},"version":"1"},{"address":"10.0.0.2:80","id":"b-2","metadata":{},"version":"1"},{"address":"10.0.0.3:80","id":"b-1","metadata":{},"version":"2"}]"#);
         assert_eq!(text(&run_for(&nodes, "a").await.unwrap()), "");
         insta::assert_snapshot!(fault(run_for(&nodes, "c").await), @r"
-        not_found: no service c; did you mean a?
-        list services shows what is there
+        not_found: no service c; did you mean `a`?
+        `list services` shows what is there
         ");
     }
 

@@ -79,8 +79,8 @@ pub(crate) fn stale(found: &Found) -> Option<Block> {
 /// `NotFound`, with the nearest name that the registry knows.
 pub(crate) async fn unknown(registry: &dyn Registry, name: &str) -> CommandError {
     let names = registry.list().await.unwrap_or_default();
-    let near = near(name, &names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    let text = format!("no service {}{near}\nlist services shows what is there", brief(name));
+    let near = near(name, &names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let text = format!("no service {}{near}\n`list services` shows what is there", brief(name));
     CommandError::new(CommandErrorKind::NotFound, text)
 }
 
@@ -150,24 +150,24 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_service_is_answered_with_the_nearest() {
         insta::assert_snapshot!(told("greeter").await, @r"
-        not_found: no service greeter; did you mean go.micro.srv.greeter?
-        list services shows what is there
+        not_found: no service greeter; did you mean `go.micro.srv.greeter`?
+        `list services` shows what is there
         ");
         insta::assert_snapshot!(told("go.micro.srv.weahter").await, @r"
-        not_found: no service go.micro.srv.weahter; did you mean go.micro.srv.weather?
-        list services shows what is there
+        not_found: no service go.micro.srv.weahter; did you mean `go.micro.srv.weather`?
+        `list services` shows what is there
         ");
         insta::assert_snapshot!(told("Greter").await, @r"
-        not_found: no service Greter; did you mean go.micro.srv.greeter?
-        list services shows what is there
+        not_found: no service Greter; did you mean `go.micro.srv.greeter`?
+        `list services` shows what is there
         ");
         insta::assert_snapshot!(told("payments").await, @r"
         not_found: no service payments
-        list services shows what is there
+        `list services` shows what is there
         ");
         insta::assert_snapshot!(told("\u{1b}[2J").await, @r"
         not_found: no service [2J
-        list services shows what is there
+        `list services` shows what is there
         ");
         assert!(told(&"x".repeat(10_000)).await.len() < 200);
     }

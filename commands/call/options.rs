@@ -174,7 +174,7 @@ pub(crate) fn word_said(word: &str) -> String {
 
 fn unknown(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
-        Some(near) => format!("no option --{name}; did you mean --{near}?"),
+        Some(near) => format!("no option --{name}; did you mean `--{near}`?"),
         None => format!("no option --{name}; there are --{}", known.join(", --")),
     }
 }
@@ -331,7 +331,7 @@ mod tests {
         })
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r#"
-        --nod x -> 0: no option --nod; did you mean --node?
+        --nod x -> 0: no option --nod; did you mean `--node`?
         --frobnicate x -> 0: no option --frobnicate; there are --node, --version, --timeout, --metadata, --raw
         --node -> 0: --node needs a value: --node ID or ADDRESS
         --node --raw -> 0: --node needs a value: --node ID or ADDRESS

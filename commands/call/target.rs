@@ -137,7 +137,7 @@ fn no_endpoint(versions: &[&Service], name: &str, way: Way) -> CommandError {
         let endpoint =
             versions.iter().rev().flat_map(|service| &service.endpoints).find(|endpoint| endpoint.name == near);
         let schema = endpoint.and_then(|endpoint| endpoint.request.as_ref());
-        return not_found(format!("{text}; did you mean {near}?\ntry: {}", line(way.word(), service, near, schema)));
+        return not_found(format!("{text}; did you mean `{near}`?\ntry: {}", line(way.word(), service, near, schema)));
     }
     match names(versions.iter().copied(), way) {
         known if known.is_empty() => {

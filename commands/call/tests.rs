@@ -520,7 +520,7 @@ fn what_is_no_json_is_shown_with_a_caret_the_schema_and_a_line_to_copy() {
     try: call g Say.Hello name=John title=text
     "#);
     insta::assert_snapshot!(refused("call g Say.Hello --tiemout 5s"), @r"
-    usage: no option --tiemout; did you mean --timeout? (column 18)
+    usage: no option --tiemout; did you mean `--timeout`? (column 18)
       call g Say.Hello --tiemout 5s
                        ^
     Say.Hello takes: name (string), title (string)
@@ -612,7 +612,7 @@ fn an_endpoint_is_called_as_what_it_is() {
     let said: Vec<String> = lines.iter().map(|line| format!("> {}\n{}", line.escape_debug(), refused(line))).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
     > call g Say.Helo name=John
-    not_found: no endpoint Say.Helo in go.micro.srv.greeter; did you mean Say.Hello?
+    not_found: no endpoint Say.Helo in go.micro.srv.greeter; did you mean `Say.Hello`?
     try: call go.micro.srv.greeter Say.Hello name=John title=text
     > call g Nope.Nothing
     not_found: no endpoint Nope.Nothing in go.micro.srv.greeter; there are: All.Types, Any.Thing, Cut.Off, Say.Hello
@@ -623,7 +623,7 @@ fn an_endpoint_is_called_as_what_it_is() {
     > stream g Say.Hello name=John
     usage: Say.Hello of go.micro.srv.greeter is no stream; type: call go.micro.srv.greeter Say.Hello name=John title=text
     > stream g Tick.Err
-    not_found: no endpoint Tick.Err in go.micro.srv.greeter; did you mean Tick.Er?
+    not_found: no endpoint Tick.Err in go.micro.srv.greeter; did you mean `Tick.Er`?
     try: stream go.micro.srv.greeter Tick.Er to=1
     > call g
     usage: require service and endpoint; go.micro.srv.greeter has: All.Types, Any.Thing, Cut.Off, Say.Hello
@@ -642,7 +642,7 @@ fn an_endpoint_is_called_as_what_it_is() {
       call g ·
              ^
     > call g say.hello
-    not_found: no endpoint say.hello in go.micro.srv.greeter; did you mean Say.Hello?
+    not_found: no endpoint say.hello in go.micro.srv.greeter; did you mean `Say.Hello`?
     try: call go.micro.srv.greeter Say.Hello name=John title=text
     ");
     for line in [

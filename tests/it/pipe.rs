@@ -114,7 +114,7 @@ fn a_wrong_call_says_what_is_wrong_and_what_to_type() {
     );
     let texts: Vec<_> = replies.iter().map(|reply| reply["text"].as_str().unwrap()).collect();
     for (text, near) in
-        texts.iter().zip(["did you mean `name`?", "did you mean Say.Hello?", "did you mean go.micro.srv.greeter?"])
+        texts.iter().zip(["did you mean `name`?", "did you mean `Say.Hello`?", "did you mean `go.micro.srv.greeter`?"])
     {
         assert!(text.contains(near), "{text} does not name {near}");
     }
