@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,6 +60,8 @@ pub(crate) struct Line {
     edits: bool,
     /// Whether a line is being edited.
     editing: Arc<AtomicBool>,
+    /// Lines that were typed and are not yet delivered: Ctrl-C stops them too.
+    typed: Arc<AtomicUsize>,
 }
 
 impl Line {
@@ -85,6 +87,7 @@ impl Line {
             output,
             edits,
             editing,
+            typed: Arc::default(),
         })
     }
 
@@ -102,7 +105,9 @@ impl Line {
             match event {
                 None => return true,
                 Some(Event::Typed(text)) => {
-                    if !self.typed(inbox, &text).await {
+                    let open = self.say(inbox, &text).await;
+                    self.typed.fetch_sub(1, Ordering::SeqCst);
+                    if !open {
                         return false;
                     }
                 }
@@ -119,7 +124,7 @@ impl Line {
     }
 
     /// Delivers each message of what was typed; false if the bot closes before.
-    async fn typed(&self, inbox: &Inbox, text: &str) -> bool {
+    async fn say(&self, inbox: &Inbox, text: &str) -> bool {
         let mut framer = Framer::default();
         let mut rest = text.as_bytes();
         while let Some(heard) = framer.take(&mut rest).or_else(|| framer.finish()) {
@@ -163,7 +168,14 @@ impl Line {
         let (events, heard) = mpsc::channel(8);
         editor.set_helper(Some(Tab::new(inbox.catalogue(), events.clone())));
         let history = self.history.clone();
-        let desk = Desk { editor, events, history, out: self.out.share(), editing: self.editing.clone() };
+        let desk = Desk {
+            editor,
+            events,
+            history,
+            out: self.out.share(),
+            editing: self.editing.clone(),
+            typed: self.typed.clone(),
+        };
         let edit = move || {
             desk.run();
             tty.put_back();
@@ -281,6 +293,7 @@ struct Desk {
     history: PathBuf,
     out: Arc<Out>,
     editing: Arc<AtomicBool>,
+    typed: Arc<AtomicUsize>,
 }
 
 impl Desk {
@@ -298,11 +311,13 @@ impl Desk {
                 Ok(text) => {
                     pressed = None;
                     self.keep(&text);
+                    self.typed.fetch_add(1, Ordering::SeqCst);
                     Event::Typed(text)
                 }
                 Err(ReadlineError::Interrupted) => {
                     let blank = self.editor.helper().is_none_or(Tab::blank);
-                    let press = press(blank, self.out.unanswered() > 0, pressed.map(|at: Instant| at.elapsed()));
+                    let runs = self.typed.load(Ordering::SeqCst) > 0 || self.out.unanswered() > 0;
+                    let press = press(blank, runs, pressed.map(|at: Instant| at.elapsed()));
                     pressed = blank.then(Instant::now);
                     match press {
                         Press::Leaves => return,
