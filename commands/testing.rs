@@ -185,6 +185,11 @@ impl Shelf {
         });
     }
 
+    /// Says something to everyone who watches.
+    pub(crate) fn say(&self, event: &Event) {
+        self.state().watchers.retain(|(_, watcher)| watcher.send(event.clone()).is_ok());
+    }
+
     fn snapshot(&self, scope: &Scope) -> Event {
         let state = self.state();
         let services = state.services.iter().filter_map(|service| match scope {

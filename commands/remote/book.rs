@@ -6,7 +6,7 @@ use bot::command::Command;
 use bot::router::Word;
 use micro::error::Error;
 use micro::registry::Event;
-use micro::registry::service::Service;
+use micro::registry::service::{Node, Service};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,10 @@ use tokio::time::Instant;
 const MOST: usize = 10_000;
 /// The longest word, in bytes.
 const LONGEST: usize = 200;
-/// How often all of them are looked at.
+/// How often all names are asked for, and some of the services that the watch says no more of than the name are looked at.
 const ROUND: Duration = Duration::from_secs(60);
+/// How many of them.
+const SOME: usize = 32;
 /// How long words gather before they are published: a thousand that appear together are one list, not a thousand.
 const GATHER: Duration = Duration::from_millis(10);
 /// The wait after a first failure, of a look and of a help; each further one doubles it, up to a round.
@@ -45,7 +47,10 @@ pub(super) struct Book {
     call: Call,
     limit: Duration,
     entries: BTreeMap<Arc<str>, Entry>,
+    /// To be looked at now: what is new, and what changed.
     looks: VecDeque<Arc<str>>,
+    /// To be looked at as the rounds go, and how many more in this one.
+    rounds: (VecDeque<Arc<str>>, usize),
     helps: VecDeque<Arc<str>>,
     later: BTreeSet<(Instant, Kind, Arc<str>)>,
     /// When all names are asked for next.
@@ -54,10 +59,15 @@ pub(super) struct Book {
     publish: Option<Instant>,
 }
 
+/// By version and id.
+type Nodes = BTreeMap<(String, String), Arc<Node>>;
+
 struct Entry {
     word: Word,
-    /// Version and id of its nodes; none, and it is no command.
-    nodes: BTreeSet<(String, String)>,
+    /// None, and it is no command; not known, and it is one, since a name is said to have a node.
+    nodes: Option<Nodes>,
+    /// The watch tells its nodes, so that it need not be looked at.
+    told: bool,
     look: Work,
     help: Work,
     text: Help,
@@ -105,6 +115,7 @@ impl Book {
             limit,
             entries: BTreeMap::new(),
             looks: VecDeque::new(),
+            rounds: (VecDeque::new(), SOME),
             helps: VecDeque::new(),
             later: BTreeSet::new(),
             round: Instant::now() + ROUND,
@@ -112,55 +123,112 @@ impl Book {
         }
     }
 
-    /// Takes in what the watch says. Events name what changed; what it became, the registry is asked.
+    /// Takes in what the watch says. Where it says names only, the registry is asked what became of them.
     pub(super) fn event(&mut self, event: Event, now: Instant) {
         match event {
-            Event::Snapshot(services) => {
-                let names: BTreeSet<String> = services.into_iter().map(|service| service.name).collect();
-                for gone in self.absent(&names) {
-                    self.remove(&gone, now);
-                }
-                for name in &names {
-                    self.want_look(name);
+            Event::Snapshot(services) => self.replace(services, now),
+            Event::Put(service) if service.nodes.is_empty() => {
+                if let Some(entry) = self.open(&service.name, now) {
+                    entry.told = false;
+                    self.want_look(&service.name);
                 }
             }
-            Event::Put(service) => self.want_look(&service.name),
+            Event::Put(service) => {
+                if let Some(entry) = self.open(&service.name, now) {
+                    let mut all = entry.nodes.clone().unwrap_or_default();
+                    all.extend(nodes(&service));
+                    self.tell(&service.name, all, now);
+                }
+            }
             Event::Gone(service) if service.version.is_empty() && service.nodes.is_empty() => {
                 self.remove(&service.name, now);
             }
-            Event::Gone(service) if self.entries.contains_key(service.name.as_str()) => self.want_look(&service.name),
-            Event::Gone(_) => {}
+            Event::Gone(service) => self.gone(&service, now),
             Event::Lost(error) => tracing::debug!(%error, "registry is away; commands stay as they are"),
+        }
+    }
+
+    /// All that is there now.
+    fn replace(&mut self, services: Vec<Service>, now: Instant) {
+        let mut all: BTreeMap<String, Nodes> = BTreeMap::new();
+        for service in services {
+            let found = nodes(&service);
+            all.entry(service.name).or_default().extend(found);
+        }
+        for gone in self.absent(|name| all.contains_key(name)) {
+            self.remove(&gone, now);
+        }
+        for (name, found) in all {
+            let Some(entry) = self.open(&name, now) else { continue };
+            if !found.is_empty() {
+                self.tell(&name, found, now);
+            } else if entry.nodes.is_none() {
+                self.want_look(&name);
+            } else {
+                entry.told = false;
+                self.want_round(&name);
+            }
+        }
+    }
+
+    /// Some of a service is gone.
+    fn gone(&mut self, gone: &Service, now: Instant) {
+        let Some(entry) = self.entries.get_mut(gone.name.as_str()) else { return };
+        let Some(mut left) = entry.nodes.clone().filter(|_| entry.told) else { return self.want_look(&gone.name) };
+        let is_gone = |id: &String| gone.nodes.is_empty() || gone.nodes.iter().any(|node| node.id == *id);
+        left.retain(|(version, id), _| *version != gone.version || !is_gone(id));
+        if left.is_empty() {
+            self.remove(&gone.name, now);
+        } else {
+            self.tell(&gone.name, left, now);
+        }
+    }
+
+    /// The watch said which nodes a service has.
+    fn tell(&mut self, name: &str, nodes: Nodes, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.told = true;
+            self.settle(name, nodes, now);
         }
     }
 
     /// Takes in what the registry says of one service.
     pub(super) fn looked(&mut self, name: &str, found: Result<Vec<Service>, Error>, now: Instant) {
-        let Some(entry) = self.entries.get_mut(name) else { return };
+        let Some(entry) = self.entries.get(name) else { return };
         let good = match found {
+            // What the watch tells is newer.
+            Ok(_) if entry.told => true,
             Ok(versions) => {
-                let nodes = nodes(&versions);
-                if nodes != entry.nodes {
-                    if nodes.is_empty() != entry.nodes.is_empty() {
-                        self.publish = Some(self.publish.unwrap_or(now + GATHER));
-                    }
-                    if !nodes.is_empty() && entry.help.want() {
-                        self.helps.push_back(entry.word.service.clone());
-                    }
-                    entry.nodes = nodes;
-                }
-                // A registry may say the name before it knows the nodes.
-                !entry.nodes.is_empty()
+                let nodes: Nodes = versions.iter().flat_map(nodes).collect();
+                // A registry may say the name before it knows the nodes: such a one is looked at again.
+                let good = !nodes.is_empty();
+                self.settle(name, nodes, now);
+                good
             }
             Err(error) => {
                 tracing::debug!(%error, service = name, "command service cannot be looked at");
                 false
             }
         };
+        let Some(entry) = self.entries.get_mut(name) else { return };
         let (queue, later) = entry.look.end(good, now);
         let name = entry.word.service.clone();
         self.later.extend(later.map(|at| (at, Kind::Look, name.clone())));
         self.looks.extend(queue.then_some(name));
+    }
+
+    /// The service has these nodes.
+    fn settle(&mut self, name: &str, nodes: Nodes, now: Instant) {
+        let Some(entry) = self.entries.get_mut(name) else { return };
+        let was_there = entry.is_there();
+        let changed = entry.nodes.as_ref().is_none_or(|known| !known.keys().eq(nodes.keys()));
+        entry.nodes = Some(nodes);
+        if entry.is_there() && changed && entry.help.want() {
+            self.helps.push_back(entry.word.service.clone());
+        }
+        if entry.is_there() != was_there {
+            self.gather(now);
+        }
     }
 
     /// Takes in all names: whoever is new, and whoever is not there any more, is looked at.
@@ -168,15 +236,19 @@ impl Book {
         match names {
             Ok(names) => {
                 let names: BTreeSet<String> = names.into_iter().collect();
-                for absent in self.absent(&names) {
-                    if self.entries.get(&absent).is_some_and(|entry| entry.nodes.is_empty()) {
-                        self.remove(&absent, now);
-                    } else {
-                        self.want_look(&absent);
+                for absent in self.absent(|name| names.contains(name)) {
+                    match self.entries.get(&absent) {
+                        Some(entry) if entry.told => {}
+                        Some(entry) if !entry.is_there() => self.remove(&absent, now),
+                        _ => self.want_look(&absent),
                     }
                 }
                 for name in &names {
-                    self.want_look(name);
+                    match self.open(name, now) {
+                        Some(entry) if entry.told => {}
+                        Some(entry) if entry.nodes.is_none() => self.want_look(name),
+                        _ => self.want_round(name),
+                    }
                 }
             }
             Err(error) => tracing::debug!(%error, "registry cannot be listed; commands stay as they are"),
@@ -190,7 +262,7 @@ impl Book {
         if let Some(help) = help.filter(|help| *help != entry.text) {
             entry.text = help;
             entry.word.command = command(&entry.word, &entry.text, &self.call, self.limit);
-            self.publish = Some(self.publish.unwrap_or(now + GATHER));
+            self.publish.get_or_insert(now + GATHER);
         }
         let name = entry.word.service.clone();
         self.later.extend(later.map(|at| (at, Kind::Help, name.clone())));
@@ -202,25 +274,36 @@ impl Book {
         self.wake(now);
         if self.round <= now {
             self.round = now + ROUND;
+            self.rounds.1 = SOME;
             return Some(Job::All);
         }
-        while let Some(name) = self.looks.pop_front() {
-            if let Some(entry) = self.entries.get_mut(&name) {
+        loop {
+            let name = self.looks.pop_front().or_else(|| {
+                let left = self.rounds.1.checked_sub(1)?;
+                let name = self.rounds.0.pop_front()?;
+                self.rounds.1 = left;
+                Some(name)
+            })?;
+            if let Some(entry) = self.entries.get_mut(&name).filter(|entry| entry.look.queued) {
                 entry.look.begin();
                 return Some(Job::One(name));
             }
         }
-        None
     }
 
-    /// The next service to ask for its help, if one is due.
-    pub(super) fn help(&mut self, now: Instant) -> Option<Arc<str>> {
+    /// The next service to ask for its help, if one is due, and the node to ask: another one after each failure.
+    pub(super) fn help(&mut self, now: Instant) -> Option<(Arc<str>, Arc<Node>)> {
         self.wake(now);
         while let Some(name) = self.helps.pop_front() {
-            if let Some(entry) = self.entries.get_mut(&name) {
-                entry.help.begin();
-                return Some(name);
-            }
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            let nodes = entry.nodes.as_ref().filter(|nodes| !nodes.is_empty());
+            let turn = |count: usize| usize::try_from(entry.help.failures).unwrap_or(0) % count;
+            let Some(node) = nodes.and_then(|nodes| nodes.values().nth(turn(nodes.len()))).cloned() else {
+                entry.help.queued = false;
+                continue;
+            };
+            entry.help.begin();
+            return Some((name, node));
         }
         None
     }
@@ -228,7 +311,7 @@ impl Book {
     /// The words, when it is time to publish them.
     pub(super) fn publish(&mut self, now: Instant) -> Option<Vec<Word>> {
         self.publish.take_if(|at| *at <= now)?;
-        Some(self.entries.values().filter(|entry| !entry.nodes.is_empty()).map(|entry| entry.word.clone()).collect())
+        Some(self.entries.values().filter(|entry| entry.is_there()).map(|entry| entry.word.clone()).collect())
     }
 
     /// When there is something to do again, if nothing comes in before.
@@ -251,32 +334,55 @@ impl Book {
         }
     }
 
-    /// The services that are in the book and not among `names`.
-    fn absent(&self, names: &BTreeSet<String>) -> Vec<Arc<str>> {
-        self.entries.keys().filter(|name| !names.contains(&***name)).cloned().collect()
+    /// The services in the book that are not there any more.
+    fn absent(&self, is_there: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+        self.entries.keys().filter(|name| !is_there(name)).cloned().collect()
     }
 
-    fn want_look(&mut self, name: &str) {
-        let Some(word) = name.strip_prefix(&self.prefix).filter(|word| is_word(word)) else { return };
+    /// The entry of a name that can be a command's; a new one is a command from now on.
+    fn open(&mut self, name: &str, now: Instant) -> Option<&mut Entry> {
+        let word = name.strip_prefix(&self.prefix).filter(|word| is_word(word))?;
         if !self.entries.contains_key(name) {
             if self.entries.len() >= MOST {
                 tracing::warn!(service = name, "more than {MOST} command services; this one is left out");
-                return;
+                return None;
             }
             let entry = Entry::new(word, name, &self.call, self.limit);
             self.entries.insert(entry.word.service.clone(), entry);
+            self.gather(now);
         }
+        self.entries.get_mut(name)
+    }
+
+    /// Looks at it now.
+    fn want_look(&mut self, name: &str) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            // One that waits for its round goes first.
+            if entry.look.want() || entry.look.queued {
+                self.looks.push_back(entry.word.service.clone());
+            }
+        }
+    }
+
+    /// Looks at it when its turn comes.
+    fn want_round(&mut self, name: &str) {
         if let Some(entry) = self.entries.get_mut(name)
+            && !entry.look.running
             && entry.look.want()
         {
-            self.looks.push_back(entry.word.service.clone());
+            self.rounds.0.push_back(entry.word.service.clone());
         }
     }
 
     fn remove(&mut self, name: &str, now: Instant) {
-        if self.entries.remove(name).is_some_and(|entry| !entry.nodes.is_empty()) {
-            self.publish = Some(self.publish.unwrap_or(now + GATHER));
+        if self.entries.remove(name).is_some_and(|entry| entry.is_there()) {
+            self.gather(now);
         }
+    }
+
+    /// The words changed.
+    fn gather(&mut self, now: Instant) {
+        self.publish.get_or_insert(now + GATHER);
     }
 }
 
@@ -286,11 +392,16 @@ impl Entry {
         let remote = Remote::new(&word, &service, Help::default(), call.clone(), limit);
         Self {
             word: Word { word, service, command: Arc::new(remote) },
-            nodes: BTreeSet::new(),
+            nodes: None,
+            told: false,
             look: Work::default(),
             help: Work::default(),
             text: Help::default(),
         }
+    }
+
+    fn is_there(&self) -> bool {
+        self.nodes.as_ref().is_none_or(|nodes| !nodes.is_empty())
     }
 }
 
@@ -298,12 +409,8 @@ fn command(word: &Word, help: &Help, call: &Call, limit: Duration) -> Arc<dyn Co
     Arc::new(Remote::new(&word.word, &word.service, help.clone(), call.clone(), limit))
 }
 
-fn nodes(versions: &[Service]) -> BTreeSet<(String, String)> {
-    let ids = |version: &Service| {
-        let ids = version.nodes.iter().map(|node| (version.version.clone(), node.id.clone()));
-        ids.collect::<Vec<_>>()
-    };
-    versions.iter().flat_map(ids).collect()
+fn nodes(service: &Service) -> Nodes {
+    service.nodes.iter().map(|node| ((service.version.clone(), node.id.clone()), node.clone())).collect()
 }
 
 /// Whether it can be typed as one word.

@@ -101,7 +101,7 @@ impl Command for Remote {
         }
         request.metadata = caller::metadata(&call.message);
         let begun = Instant::now();
-        let answer = (self.call)(request).await.map_err(|error| match error.kind() {
+        let answer = (self.call)(request, None).await.map_err(|error| match error.kind() {
             ErrorKind::Service => fault::plain(error),
             _ => fault::calling(&self.service, EXEC, error, begun.elapsed()),
         })?;
@@ -161,7 +161,7 @@ mod tests {
     use std::sync::Mutex;
 
     fn remote(form: Form, call: impl Fn(Request) -> Result<Bytes, Error> + Send + Sync + 'static) -> Remote {
-        let call: Call = Arc::new(move |request| {
+        let call: Call = Arc::new(move |request, _| {
             let answer = call(request);
             Box::pin(async move { answer })
         });

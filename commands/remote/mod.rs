@@ -1,8 +1,8 @@
 //! The commands that are services: every `go.micro.bot.<word>` is a command while it has a node.
 //!
-//! One watch of all names, however many commands there are; a look at the service itself when its name appears or changes;
-//! a look at all of them once in a while, since most registries do not say when a name loses its last node but keeps its
-//! entry. Help is only text: it is asked for beside everything else, again when the nodes change, and again when it failed.
+//! One watch of all names, however many commands there are. Where it says no more than names, a look at the service itself
+//! when its name appears, and at some of them once in a while, since such a registry does not say when a name loses its
+//! last node but keeps its entry. Help is only text: it is asked for beside everything else, again when the nodes change, and again when it failed.
 
 mod book;
 mod command;
@@ -19,7 +19,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use micro::client::request::{JSON, Request};
 use micro::error::{Error, ErrorKind};
-use micro::registry::service::Service;
+use micro::registry::service::{Node, Service};
 use micro::registry::{Event, Registry, Scope};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,16 +37,23 @@ const HELPS: usize = 32;
 /// The longest that a look or a help may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Calls a service once: the client, or a test.
-type Call = Arc<dyn Fn(Request) -> BoxFuture<'static, Result<Bytes, Error>> + Send + Sync>;
+/// Calls a service once, or one node of it: the client, or a test.
+type Call = Arc<dyn Fn(Request, Option<Arc<Node>>) -> BoxFuture<'static, Result<Bytes, Error>> + Send + Sync>;
 
 /// The commands that are services, kept up to date by a task of `tasks` until `stop`. A registry that is away changes
 /// nothing: what was known stays until it is back.
 pub(crate) fn words(kit: &Kit, tasks: &TaskTracker, stop: CancellationToken) -> watch::Receiver<Arc<Vec<Word>>> {
     let client = kit.client.clone();
-    let call: Call = Arc::new(move |request| {
+    let call: Call = Arc::new(move |request, node| {
         let client = client.clone();
-        async move { client.call(request).await.map(|response| response.body) }.boxed()
+        async move {
+            let response = match node {
+                Some(node) => client.call_node(&node, request).await,
+                None => client.call(request).await,
+            };
+            response.map(|response| response.body)
+        }
+        .boxed()
     });
     start(kit, call, tasks, stop)
 }
@@ -125,9 +132,9 @@ impl Watcher {
             });
         }
         while self.helps.len() < HELPS
-            && let Some(service) = self.book.help(now)
+            && let Some((service, node)) = self.book.help(now)
         {
-            self.helps.spawn(ask(self.call.clone(), service));
+            self.helps.spawn(ask(self.call.clone(), service, node));
         }
     }
 }
@@ -138,8 +145,9 @@ async fn bounded<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T,
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "the registry does not answer")))
 }
 
-/// Asks a service for its help: in protobuf and, if it answers that with anything but help, in JSON.
-async fn ask(call: Call, service: Arc<str>) -> (Arc<str>, Option<Help>) {
+/// Asks a node for its service's help: in protobuf and, if it answers that with anything but help, in JSON. The node is
+/// asked directly, so that the client need not watch a service that nobody calls.
+async fn ask(call: Call, service: Arc<str>, node: Arc<Node>) -> (Arc<str>, Option<Help>) {
     let mut help = None;
     for form in [Form::Protobuf, Form::Json] {
         let mut request = Request::protobuf(&*service, HELP, form.encode(&HelpRequest {}));
@@ -148,7 +156,7 @@ async fn ask(call: Call, service: Arc<str>) -> (Arc<str>, Option<Help>) {
         }
         request.idempotent = true;
         request.within = Some(PATIENCE);
-        let answer = match timeout(PATIENCE, call(request)).await {
+        let answer = match timeout(PATIENCE, call(request, Some(node.clone()))).await {
             Ok(Ok(body)) => body,
             Ok(Err(error)) if matches!(error.kind(), ErrorKind::Service | ErrorKind::Malformed) => continue,
             Ok(Err(_)) | Err(_) => break,

@@ -72,7 +72,7 @@ impl Scene {
 
     fn with(shelf: Arc<Shelf>, services: Arc<Services>) -> Self {
         let answering = services.clone();
-        let call: Call = Arc::new(move |request| {
+        let call: Call = Arc::new(move |request, _| {
             let answer = answering.answer(&request);
             async move {
                 match answer {
@@ -214,11 +214,38 @@ async fn a_service_of_plain_structs_is_spoken_to_in_json() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_words_cost_one_watch_and_a_look_each() {
+async fn a_thousand_words_cost_one_watch_and_a_look_each_when_they_appear() {
     let mut scene = Scene::new(Shelf::with((0..1000).map(|at| command(&format!("w{at:04}")))));
+    let begun = Instant::now();
     scene.words.wait_for(|words| words.len() == 1000).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!((scene.shelf.watchers(), scene.shelf.gets()), (1, 1000));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(scene.shelf.gets(), 1000 + 10 * 32, "a round looks at a few of them");
     scene.stop.cancel();
     scene.tasks.close();
     scene.tasks.wait().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_tells_nodes_is_not_asked() {
+    let mut scene = Scene::new(Shelf::telling((0..1000).map(|at| command(&format!("w{at:04}")))));
+    scene.words.wait_for(|words| words.iter().all(|word| !word.command.spec().summary.is_empty())).await.unwrap();
+    scene.shelf.take("go.micro.bot.w0000", "go.micro.bot.w0000-1");
+    scene.words.wait_for(|words| words.len() == 999).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!((scene.words.borrow().len(), scene.shelf.gets()), (999, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_goes_leaves_the_word_to_the_other() {
+    let mut scene = Scene::new(Shelf::telling([command("a"), service("go.micro.bot.a", "2", &["10.0.0.9:80"])]));
+    scene.becomes(&["a - no description"]).await;
+    let one = |version: &str| Service { version: version.to_owned(), ..Service::named("go.micro.bot.a") };
+    scene.shelf.say(&Event::Gone(one("1")));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(scene.words.borrow().len(), 1);
+    scene.shelf.say(&Event::Gone(one("2")));
+    scene.becomes(&[]).await;
 }

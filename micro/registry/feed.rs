@@ -27,16 +27,8 @@ struct Held {
 
 #[derive(Debug)]
 enum Change {
-    /// `first`: the name was not there before.
-    Put {
-        service: Service,
-        first: bool,
-    },
-    /// `last`: the name is not there any more.
-    Gone {
-        service: Service,
-        last: bool,
-    },
+    Put(Service),
+    Gone(Service),
     Lost(Arc<Error>),
     /// Known, or known again: all of it anew.
     Back,
@@ -111,16 +103,14 @@ impl Feed {
     }
 
     fn put_held(&self, held: &mut Held, service: Service) {
-        let first = !held.state.contains(&service.name);
         if held.state.apply(Event::Put(service.clone())) {
-            self.send(Change::Put { service, first });
+            self.send(Change::Put(service));
         }
     }
 
     fn gone_held(&self, held: &mut Held, service: Service) {
         if held.state.apply(Event::Gone(service.clone())) {
-            let last = !held.state.contains(&service.name);
-            self.send(Change::Gone { service, last });
+            self.send(Change::Gone(service));
         }
     }
 
@@ -150,6 +140,12 @@ fn vanished(old: &State, new: &State) -> Vec<Service> {
         }
     }
     gone
+}
+
+/// What those who follow all names hear: the nodes too, which cost nothing and spare them from asking, and no schemas.
+fn brief(service: &Service) -> Service {
+    let (version, nodes) = (service.version.clone(), service.nodes.clone());
+    Service { version, nodes, ..Service::named(&service.name) }
 }
 
 /// One who watches a [`Feed`].
@@ -192,7 +188,7 @@ impl Watcher {
         self.ready.clear();
         if held.known {
             let services = match &self.scope {
-                Scope::Names => held.state.names().map(Service::named).collect(),
+                Scope::Names => held.state.services().map(brief).collect(),
                 Scope::Service(name) => held.state.versions(name).cloned().collect(),
             };
             self.ready.push_back(Event::Snapshot(services));
@@ -207,12 +203,10 @@ impl Watcher {
                 return;
             }
             (Change::Lost(error), _) => Event::Lost(Arc::clone(error)),
-            (Change::Put { service, first: true }, Scope::Names) => Event::Put(Service::named(&service.name)),
-            (Change::Gone { service, last: true }, Scope::Names) => Event::Gone(Service::named(&service.name)),
-            (Change::Put { service, .. }, Scope::Service(name)) if service.name == *name => Event::Put(service.clone()),
-            (Change::Gone { service, .. }, Scope::Service(name)) if service.name == *name => {
-                Event::Gone(service.clone())
-            }
+            (Change::Put(service), Scope::Names) => Event::Put(brief(service)),
+            (Change::Gone(service), Scope::Names) => Event::Gone(brief(service)),
+            (Change::Put(service), Scope::Service(name)) if service.name == *name => Event::Put(service.clone()),
+            (Change::Gone(service), Scope::Service(name)) if service.name == *name => Event::Gone(service.clone()),
             _ => return,
         };
         self.ready.push_back(event);
@@ -247,12 +241,15 @@ mod tests {
         let mut a = feed.watch(Scope::Service("a".into()));
         let mut names = feed.watch(Scope::Names);
         assert_eq!(shape(&a.next().await), r#"snapshot a["x", "y"]"#);
-        assert_eq!(shape(&names.next().await), "snapshot a[] b[]");
+        assert_eq!(shape(&names.next().await), r#"snapshot a["x", "y"] b["z"]"#);
         feed.replace(vec![service("a", &["y", "w"]), service("c", &["z"])]);
         assert_eq!(shape(&a.next().await), r#"gone a["x"]"#);
         assert_eq!(shape(&a.next().await), r#"put a["w", "y"]"#);
-        assert_eq!(shape(&names.next().await), "gone b[]");
-        assert_eq!(shape(&names.next().await), "put c[]");
+        let mut heard = Vec::new();
+        for _ in 0..4 {
+            heard.push(shape(&names.next().await));
+        }
+        assert_eq!(heard, [r#"gone a["x"]"#, r#"gone b["z"]"#, r#"put a["w", "y"]"#, r#"put c["z"]"#]);
     }
 
     #[tokio::test]
@@ -262,14 +259,14 @@ mod tests {
         feed.lost(Arc::new(Error::new(ErrorKind::Unreachable, "away")));
         assert_eq!(shape(&first.next().await), "lost away");
         feed.replace(vec![service("a", &["x"])]);
-        assert_eq!(shape(&first.next().await), "snapshot a[]");
+        assert_eq!(shape(&first.next().await), r#"snapshot a["x"]"#);
         feed.lost(Arc::new(Error::new(ErrorKind::Unreachable, "away again")));
         assert_eq!(shape(&first.next().await), "lost away again");
         let mut second = feed.watch(Scope::Names);
-        assert_eq!(shape(&second.next().await), "snapshot a[]");
+        assert_eq!(shape(&second.next().await), r#"snapshot a["x"]"#);
         assert_eq!(shape(&second.next().await), "lost away again");
         feed.replace(vec![service("a", &["x"])]);
-        assert_eq!(shape(&first.next().await), "snapshot a[]");
+        assert_eq!(shape(&first.next().await), r#"snapshot a["x"]"#);
     }
 
     #[tokio::test]
