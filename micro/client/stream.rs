@@ -29,7 +29,10 @@ impl Stream {
     /// Sends one message.
     ///
     /// # Errors
-    /// The connection broke, or the peer ended the stream.
+    /// The connection broke, the peer ended the stream, or this side is finished.
+    ///
+    /// # Cancel safety
+    /// The message goes out whole or not at all; one that was begun goes out before the next.
     pub async fn send(&mut self, body: Bytes) -> Result<()> {
         self.socket.0.send(Packet { header: Header::default(), body }).await
     }

@@ -4,6 +4,7 @@ use crate::server::Options;
 use crate::server::grpc;
 use crate::server::mucp;
 use crate::server::router::Router;
+use crate::transport::keepalive::keep_alive;
 use bytes::{Bytes, BytesMut};
 use std::io;
 use std::pin::Pin;
@@ -37,8 +38,6 @@ pub(crate) struct Peer {
     pub(crate) remote: String,
 }
 
-/// Connections that TCP finds dead are closed after a few of these.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 const BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -128,7 +127,7 @@ async fn connection(mut stream: TcpStream, shared: &Arc<Shared>) {
 
 fn tune(stream: &TcpStream) -> io::Result<Peer> {
     stream.set_nodelay(true)?;
-    socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEPALIVE))?;
+    keep_alive(stream)?;
     Ok(Peer { local: stream.local_addr()?.to_string(), remote: stream.peer_addr()?.to_string() })
 }
 

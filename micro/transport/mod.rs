@@ -2,6 +2,7 @@
 
 pub(crate) mod dial;
 pub(crate) mod http;
+pub(crate) mod keepalive;
 
 use crate::error::Result;
 use crate::header::Header;
@@ -24,7 +25,10 @@ pub trait SendHalf: Send {
     /// Sends one message.
     ///
     /// # Errors
-    /// The connection broke (`Unsure`), or the peer closed it.
+    /// The connection broke (`Unsure`), the peer closed it, or this side is finished (`Invalid`).
+    ///
+    /// # Cancel safety
+    /// A message goes out whole or not at all; one that was begun goes out before the next.
     async fn send(&mut self, packet: Packet) -> Result<()>;
 
     /// Says that no more will be sent.

@@ -6,6 +6,7 @@ use crate::client::request::Request;
 use crate::client::{Client, Stream};
 use crate::error::ErrorKind;
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 async fn open(fake: &Fake, metadata: &str, body: &'static str) -> Stream {
     let client = Client::new(registry(&[node(&fake.address, metadata)]).await, patient());
@@ -86,5 +87,28 @@ async fn a_services_error_ends_the_stream() {
     let mut stream = open(&fake, NEW, "").await;
     let error = stream.recv().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().code), (ErrorKind::Service, 400));
+    assert_eq!(stream.recv().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_message_whose_sending_was_dropped_is_not_cut_in_the_middle() {
+    let fake = Fake::same(vec![Step::Ask, Step::Ask, Step::Ask, say(eos()), Step::Hold]).await;
+    let mut stream = open(&fake, NEW, "").await;
+    // More than both socket buffers hold, and nobody reads before the next await.
+    let large = Bytes::from(format!("\"{}\"", "x".repeat(16 << 20)));
+    assert!(stream.send(large.clone()).now_or_never().is_none());
+    stream.send(Bytes::from_static(b"2")).await.unwrap();
+    assert_eq!(stream.recv().await.unwrap(), None);
+    let bodies = fake.bodies(0);
+    assert!(bodies[1].len() > large.len() && bodies[1].starts_with("{\"method\":"), "{}", bodies[1].len());
+    assert_eq!(bodies[2], "{\"method\":\"Stream.Echo\",\"params\":[2],\"id\":\"0\"}\n");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_the_end() {
+    let fake = Fake::same(vec![Step::Ask, Step::Ask, say(eos()), Step::Hold]).await;
+    let mut stream = open(&fake, NEW, "").await;
+    stream.finish().await.unwrap();
+    assert_eq!(stream.send(Bytes::from_static(b"1")).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(stream.recv().await.unwrap(), None);
 }

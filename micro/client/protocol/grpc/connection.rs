@@ -46,9 +46,9 @@ impl Life {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// Lets no further call begin; those that run go on. `false`: it was so before.
-    pub(super) fn retire(&self) -> bool {
-        !self.retired.swap(true, Ordering::AcqRel)
+    /// Lets no further call begin; those that run go on.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
     }
 
     fn idle(&self) -> Option<Duration> {

@@ -4,6 +4,7 @@ use super::connection::{Connection, Lease, Life, drive};
 use crate::client::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::dial::dial;
+use crate::transport::keepalive::keep_alive;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -129,6 +130,8 @@ impl Inner {
     /// Dials, greets, and sets the driver going.
     async fn open(self: &Arc<Self>, address: &str) -> Result<Connection> {
         let stream = dial(address, Instant::now() + self.options.dial).await?;
+        // Its streams may be silent for ever. A connection that takes no option is dead, and the greeting says so.
+        let _ = keep_alive(&stream);
         let (connection, driver) = Connection::open(stream, address).await?;
         let (pool, place, life) = (Arc::downgrade(self), address.to_owned(), connection.life().clone());
         let ttl = self.options.pool_ttl.max(Duration::from_millis(1));
@@ -137,7 +140,7 @@ impl Inner {
     }
 }
 
-/// Takes a connection out, unless a call has begun on it since it was looked at.
+/// Takes a connection out. A call that has begun on it since it was looked at goes on.
 fn retire(pool: &Weak<Inner>, address: &str, life: &Arc<Life>) {
     life.retire();
     let Some(pool) = pool.upgrade() else { return };

@@ -8,10 +8,12 @@ use crate::codec::{Codec, EOS, Envelope, Kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::service::{MARKER, Node};
 use crate::transport::http::{Reader, write_request};
+use crate::transport::keepalive::keep_alive;
 use crate::transport::{Packet, RecvHalf, SendHalf, Socket};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::AsyncWriteExt;
@@ -33,6 +35,8 @@ pub(super) async fn open(
     codec: &'static dyn Codec,
 ) -> Result<Socket> {
     let (stream, reader, input) = wire.into_parts();
+    // A stream may be silent for ever, so only TCP can tell that the node is gone. If it cannot, the first write tells.
+    let _ = keep_alive(&stream);
     let (read, write) = stream.into_split();
     let finished = Arc::new(AtomicBool::new(false));
     let mut sender = Sender {
@@ -42,6 +46,7 @@ pub(super) async fn open(
         from: from.to_owned(),
         codec,
         output: Output::default(),
+        written: 0,
         finished: Arc::clone(&finished),
     };
     sender.put(&request.body, None)?;
@@ -68,6 +73,8 @@ struct Sender {
     from: String,
     codec: &'static dyn Codec,
     output: Output,
+    /// How much of the output the connection has.
+    written: usize,
     finished: Arc<AtomicBool>,
 }
 
@@ -99,24 +106,39 @@ impl Sender {
         Ok(())
     }
 
+    /// Writes what waits. What a dropped future has begun, the next one ends: half a message would garble the stream.
     async fn flush(&mut self) -> Result<()> {
-        let written = self.write.write_all(&self.output.message).await;
+        while let Some(rest) = self.output.message.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match self.write.write(rest).await {
+                Ok(written @ 1..) => self.written += written,
+                Ok(_) => return Err(self.broke(io::ErrorKind::WriteZero.into())),
+                Err(error) => return Err(self.broke(error)),
+            }
+        }
+        self.written = 0;
         self.output.clear();
-        written.map_err(|error| {
-            let text = format!("{}: the stream's connection broke; what was sent may have arrived", self.node.address);
-            Error::new(ErrorKind::Unsure, text).because(error)
-        })
+        Ok(())
+    }
+
+    fn broke(&self, error: io::Error) -> Error {
+        let text = format!("{}: the stream's connection broke; what was sent may have arrived", self.node.address);
+        Error::new(ErrorKind::Unsure, text).because(error)
     }
 }
 
 #[async_trait]
 impl SendHalf for Sender {
     async fn send(&mut self, packet: Packet) -> Result<()> {
+        if self.finished.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Invalid, "this side of the stream is finished"));
+        }
+        self.flush().await?;
         self.put(&packet.body, None)?;
         self.flush().await
     }
 
     async fn finish(&mut self) -> Result<()> {
+        self.flush().await?;
         if self.finished.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
