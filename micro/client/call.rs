@@ -1,11 +1,11 @@
 //! A call: one deadline over all tries, a shorter one for each, and the next node where the same request may be sent
 //! again (DESIGN §5).
 
-use crate::client::Inner;
 use crate::client::protocol::Protocol;
 use crate::client::request::{Answer, Request, Response};
 use crate::client::retry::may_repeat;
 use crate::client::stream::Stream;
+use crate::client::{Inner, LONGEST};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::service::Node;
 use crate::selector::pick;
@@ -70,6 +70,7 @@ async fn tries<T>(
             Ok(brought) => return Ok(Done { brought, node, version, count }),
             Err(error) => error,
         };
+        inner.dialect.doubt(&node, &failed);
         if !clock.again(inner, request, &failed, count) {
             return Err(counted(failed, count));
         }
@@ -101,7 +102,7 @@ impl Clock {
     fn start(inner: &Inner, request: &Request) -> Self {
         let options = &inner.options;
         let (within, attempt) = match request.within {
-            Some(within) => (within, within),
+            Some(within) => (within.min(LONGEST), within.min(LONGEST)),
             None => (options.timeout, options.attempt.min(options.timeout)),
         };
         Self { started: Instant::now(), within, attempt }

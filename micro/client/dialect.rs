@@ -78,6 +78,10 @@ impl Dialect {
             // Reset or closed without an answer is what some gRPC servers do to HTTP/1, and what a crash looks like: a
             // guess for this call, nothing to remember.
             Err(error) if error.kind() == ErrorKind::Unsure => return Ok(Speaks::Grpc),
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                let text = format!("{}: no answer to Debug.Health in time; the call was not sent", node.address);
+                return Err(Error::new(ErrorKind::Timeout, text).because(error));
+            }
             Err(error) => heard(node, error)?,
         };
         let mut learned = self.lock();
@@ -86,6 +90,13 @@ impl Dialect {
         }
         learned.insert(node.id.clone(), (node.address.clone(), speaks));
         Ok(speaks)
+    }
+
+    /// Forgets what was learned of a node whose answer does not fit it: another server may have taken its address.
+    pub(crate) fn doubt(&self, node: &Node, failed: &Error) {
+        if matches!(failed.kind(), ErrorKind::Malformed | ErrorKind::Unsure) || failed.is_retryable() {
+            self.lock().remove(&node.id);
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, Speaks)>> {

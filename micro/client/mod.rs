@@ -78,6 +78,9 @@ impl Default for Options {
     }
 }
 
+/// The longest limit: beyond, clocks and the nanoseconds of Go's `Timeout` overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Calls services. Cheap to clone; all clones share connections and what was learned of nodes.
 #[derive(Clone)]
 pub struct Client {
@@ -119,7 +122,8 @@ impl Client {
     }
 
     fn over(source: Source, options: Options) -> Self {
-        let options = Arc::new(options);
+        let [timeout, attempt, dial] = [options.timeout, options.attempt, options.dial].map(|limit| limit.min(LONGEST));
+        let options = Arc::new(Options { timeout, attempt, dial, ..options });
         let row = STRATEGIES.iter().find(|row| row.name == options.strategy);
         let strategy = row.map_or_else(|| Box::new(Random) as Box<dyn Strategy>, |row| (row.open)());
         let dialect = Dialect::new(&options);

@@ -154,3 +154,21 @@ async fn a_queue_address_is_no_host() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     insta::assert_snapshot!(error.to_string(), @"some-queue: an address is host:port");
 }
+
+#[tokio::test]
+async fn limits_beyond_all_clocks_are_long_ones() {
+    let fake = Fake::same(vec![Step::Ask, say(good("{}"))]).await;
+    let ever = Options { timeout: Duration::MAX, attempt: Duration::MAX, dial: Duration::MAX, ..Options::default() };
+    let (node, client) = (node(&fake.address, NEW), Client::at_with("127.0.0.1:1", ever));
+    client.call_node(&node, hello()).await.unwrap();
+    client.call_node(&node, Request { within: Some(Duration::MAX), ..hello() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_even_say_what_it_speaks_was_not_called() {
+    let fake = Fake::same(vec![Step::Ask, Step::Hold]).await;
+    let error = Client::at_with(&fake.address, quick()).call(hello()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    insta::assert_snapshot!(shown(&error, &fake.address), @"ADDRESS: no answer to Debug.Health in time; the call was not sent");
+    assert_eq!(fake.headers(0, "Micro-Endpoint"), ["Debug.Health"]);
+}

@@ -188,3 +188,18 @@ async fn a_web_server_is_told_as_one() {
     let text = error.to_string().replace(&fake.address, "ADDRESS");
     insta::assert_snapshot!(text, @"ADDRESS speaks plain HTTP, which this build does not support yet");
 }
+
+#[tokio::test]
+async fn what_was_learned_of_a_node_is_forgotten_when_its_answer_does_not_fit() {
+    let fake = Fake::start(|number| match number {
+        2 => vec![Step::Ask, say(*b"\0\0\0\x04\0\0\0\0\0"), Step::Hold],
+        _ => vec![Step::Ask, say(good("{}"))],
+    })
+    .await;
+    let client = Client::at_with(&fake.address, Options { pool_size: 0, ..patient() });
+    client.call(hello()).await.unwrap();
+    assert_eq!(client.call(hello()).await.unwrap_err().kind(), ErrorKind::Malformed);
+    client.call(hello()).await.unwrap();
+    let asked: Vec<_> = (0..5).flat_map(|number| fake.headers(number, "Micro-Endpoint")).collect();
+    assert_eq!(asked, ["Debug.Health", "Say.Hello", "Say.Hello", "Debug.Health", "Say.Hello"]);
+}
