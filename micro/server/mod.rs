@@ -157,6 +157,9 @@ impl Server {
     ///
     /// # Errors
     /// `Unreachable`: the address cannot be had. `Invalid`: two handlers for one endpoint.
+    ///
+    /// # Cancel safety
+    /// Dropping it closes the port at once without deregistering.
     pub async fn start(self) -> Result<Running> {
         let endpoints = endpoints(&self.routes)?;
         let place = || format!("listen at {}", self.options.address);
@@ -168,16 +171,18 @@ impl Server {
 
         let shared = shared(self.options, self.routes);
         let stop = shared.stop.clone();
+        // From here on nothing outlives this future, or what it returns.
+        let hang_up = stop.clone().drop_guard();
         shared.tasks.spawn(port::serve(listener, Arc::clone(&shared)));
 
         let mut lease = shared.options.registry.clone().map(|registry| {
             let Options { ttl, interval, .. } = shared.options;
-            Lease::take(Terms { registry, service: service.clone(), ttl, interval }, stop.clone())
+            Lease::take(Terms { registry, service: service.clone(), ttl, interval }, stop)
         });
         if let Some(lease) = &mut lease {
             lease.tried(FIRST_REGISTRATION).await;
         }
-        Ok(Running { service, address: bound.to_string(), shared, lease, _hang_up: stop.drop_guard() })
+        Ok(Running { service, address: bound.to_string(), shared, lease, _hang_up: hang_up })
     }
 }
 

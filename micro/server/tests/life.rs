@@ -22,12 +22,14 @@ use tokio_util::sync::CancellationToken;
 struct Told {
     tell: mpsc::UnboundedSender<&'static str>,
     away: Arc<AtomicBool>,
+    /// Registers for ever.
+    slow: bool,
 }
 
 impl Told {
     fn new() -> (Self, mpsc::UnboundedReceiver<&'static str>) {
         let (tell, told) = mpsc::unbounded_channel();
-        (Self { tell, away: Arc::default() }, told)
+        (Self { tell, away: Arc::default(), slow: false }, told)
     }
 
     fn say(&self, word: &'static str) -> Result<()> {
@@ -45,7 +47,8 @@ impl Registry for Told {
 
     async fn register(&self, _service: &Service, ttl: Option<Duration>) -> Result<()> {
         assert_eq!(ttl, Some(Duration::from_secs(60)));
-        self.say("register")
+        self.say("register")?;
+        if self.slow { std::future::pending().await } else { Ok(()) }
     }
 
     async fn deregister(&self, _service: &Service) -> Result<()> {
@@ -198,6 +201,17 @@ async fn a_server_that_is_dropped_does_not_deregister() {
     drop(running);
     assert_eq!(told.recv().await, None, "the lease let go of its registry");
     assert!(TcpStream::connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_start_that_is_dropped_leaves_nothing_running() {
+    let (registry, mut told) = Told::new();
+    let registry = Told { slow: true, ..registry };
+    tokio::select! {
+        _ = Server::new(registered(registry)).start() => panic!("the registry never answers"),
+        word = told.recv() => assert_eq!(word, Some("register")),
+    }
+    assert_eq!(told.recv().await, None, "the lease let go of its registry");
 }
 
 #[tokio::test]
