@@ -91,9 +91,14 @@ where
                 }
                 return;
             }
-            () = &mut idle, if !closing => {
-                closing = !std::mem::take(&mut accepted) && calls.is_empty();
-                if closing {
+            () = &mut idle => {
+                let unused = !std::mem::take(&mut accepted) && calls.is_empty();
+                if unused && closing {
+                    // All was answered long ago, and the client does not read it.
+                    return;
+                }
+                if unused {
+                    closing = true;
                     connection.graceful_shutdown();
                 }
                 idle.as_mut().reset(Instant::now() + IDLE);

@@ -12,12 +12,23 @@ use http::{HeaderMap, HeaderValue};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long a request may take to come, if its caller does not wait less.
+const BODY: Duration = Duration::from_secs(120);
 
 /// Runs a call to its answer.
 pub(super) async fn run(ask: Ask, mut body: RecvStream, mut respond: SendResponse<Frame>, shared: &Shared) {
     let Ask { context, content_type, .. } = ask;
     let stop = context.stop.clone();
-    let message = match first(&mut body, shared.options.max_message).await {
+    let limit = context.deadline.map_or(BODY, |deadline| deadline.saturating_duration_since(Instant::now()).min(BODY));
+    let Ok(message) = timeout(limit, first(&mut body, shared.options.max_message)).await else {
+        stop.cancel();
+        let text = "the request did not come in time";
+        return refuse(respond, &content_type, status::plain(code::DEADLINE_EXCEEDED, text));
+    };
+    let message = match message {
         Some(Ok(message)) => message,
         Some(Err(error)) => {
             let code = if error.kind() == ErrorKind::TooLarge { code::RESOURCE_EXHAUSTED } else { code::INTERNAL };

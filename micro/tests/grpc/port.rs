@@ -114,3 +114,15 @@ async fn a_preface_that_breaks_off_or_goes_wrong_ends_the_connection() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     }
 }
+
+#[tokio::test]
+async fn a_request_that_does_not_come_is_not_waited_for_longer_than_its_caller_waits() {
+    let (server, _) = serve(Options::default()).await;
+    let mut raw = connect(server.address()).await;
+    let request = Request::builder().method(Method::POST).uri("http://host/x.Say/Hello");
+    let request = request.header(JSON.0, JSON.1).header("grpc-timeout", "20m").body(()).unwrap();
+    let (response, _half) = raw.send.send_request(request, false).unwrap();
+    let head = response.await.unwrap();
+    assert_eq!(head.headers()["grpc-status"], "4");
+    assert_eq!(head.headers()["grpc-message"], "the request did not come in time");
+}
