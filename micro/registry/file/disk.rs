@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use nix::fcntl::{Flock, FlockArg};
+use std::error::Error as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -92,7 +93,7 @@ pub(super) fn rewrite(path: &Path, edit: impl FnOnce(&str) -> Result<Option<Stri
     let folder = folder(&target);
     let _lock = lock(path, &folder)?;
     let text = match read(path) {
-        Err(error) if error.kind() == ErrorKind::Unreachable && stamp(path) == Stamp::Missing => String::new(),
+        Err(error) if is_missing(&error) => String::new(),
         read => read?,
     };
     match edit(&text)? {
@@ -102,6 +103,12 @@ pub(super) fn rewrite(path: &Path, edit: impl FnOnce(&str) -> Result<Option<Stri
         }),
         None => Ok(()),
     }
+}
+
+/// Whether there is no file at all. One that cannot be read now must not be taken for an empty one.
+fn is_missing(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::NotFound)
 }
 
 fn folder(target: &Path) -> PathBuf {

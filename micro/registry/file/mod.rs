@@ -42,6 +42,9 @@ struct Inner {
     /// Whether the task that looks at the file runs; it ends with the last watch.
     looking: Arc<Mutex<bool>>,
     tasks: Mutex<JoinSet<()>>,
+    /// One write after the other, in the order they were asked for: one that was given up may still be at work, and must
+    /// not end after the next.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// `[registry.file]`.
@@ -81,6 +84,7 @@ impl File {
             feed: Feed::new(false),
             looking: Arc::default(),
             tasks: Mutex::default(),
+            turn: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -88,7 +92,12 @@ impl File {
     async fn rewrite(&self, service: &Service, edit: Edit) -> Result<()> {
         let path = Arc::clone(&self.inner.path);
         let service = service.clone();
-        blocking(move || disk::rewrite(&path, |text| edit(&path, text, &service))).await
+        let turn = Arc::clone(&self.inner.turn).lock_owned().await;
+        blocking(move || {
+            let _turn = turn;
+            disk::rewrite(&path, |text| edit(&path, text, &service))
+        })
+        .await
     }
 }
 
@@ -173,8 +182,14 @@ async fn follow(path: Arc<Path>, feed: Arc<Feed>, looking: Arc<Mutex<bool>>) {
                 }
                 feed.replace(services);
             }
-            Err(error) if error.to_string() == told => {}
             Err(error) => {
+                if error.kind() == ErrorKind::Unreachable && stamp != Stamp::Missing {
+                    // It is there and could not be read: that may pass without a new stamp.
+                    eye = Eye::default();
+                }
+                if error.to_string() == told {
+                    continue;
+                }
                 tracing::error!("{error}; what it said before stays");
                 told = error.to_string();
                 feed.lost(Arc::new(error));

@@ -167,6 +167,40 @@ async fn many_who_register_at_once_lose_nothing() {
 }
 
 #[tokio::test]
+async fn a_registration_that_was_given_up_does_not_end_after_the_deregistration() {
+    let folder = folder();
+    let path = folder.path().join("services.json");
+    let file = File::new(&path);
+    let lock =
+        |()| nix::fcntl::Flock::lock(fs::File::open(folder.path()).unwrap(), nix::fcntl::FlockArg::LockExclusive);
+    for _ in 0..5 {
+        let held = lock(()).unwrap();
+        let a = service("a", "1", &["n1"]);
+        {
+            let mut given_up = file.register(&a, None);
+            assert!(futures_util::poll!(&mut given_up).is_pending());
+        }
+        let mut gone = file.deregister(&a);
+        assert!(futures_util::poll!(&mut gone).is_pending());
+        drop(held);
+        gone.await.unwrap();
+        // Whoever is still at work has the lock or waits for it, and a turn later is through.
+        file.register(&service("b", "1", &["n1"]), None).await.unwrap();
+        assert_eq!(file.list().await.unwrap(), ["b"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let folder = folder();
+    let path = folder.path().join("services.json");
+    symlink(&path, &path).unwrap();
+    let error = File::new(&path).register(&service("a", "1", &["n1"]), None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+}
+
+#[tokio::test]
 async fn a_broken_file_is_not_written_over() {
     let folder = folder();
     let path = folder.path().join("services.json");
