@@ -269,7 +269,9 @@ async fn announce(shared: Arc<Shared>, mut entries: Vec<Arc<Entry>>) {
             if at % BURST == BURST - 1 {
                 yield_now().await;
             }
-            if shared.zone().has(entry) {
+            // The zone is held, so that no goodbye goes out between the look and the announcement.
+            let zone = shared.zone();
+            if zone.has(entry) {
                 shared.multicast(entry, TTL);
             }
         }

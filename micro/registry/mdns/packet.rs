@@ -19,7 +19,9 @@ pub(super) const NAME: usize = 253;
 
 /// A packet with more questions or records is nobody's.
 const RECORDS: usize = 256;
-/// A record's class and the bytes of a header.
+/// A packet tells of at most so many nodes, of which go-micro's has one: each has a text to be inflated.
+const NODES: usize = 8;
+/// The bytes of a header.
 const HEADER: usize = 12;
 
 /// One thing that a packet tells of a service.
@@ -46,7 +48,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Packet<'_>> {
 /// What the records of a response tell.
 pub(super) fn heard(packet: &Packet<'_>) -> Vec<Heard> {
     let records = || packet.answers.iter().chain(&packet.additional_records);
-    let mut heard = Vec::new();
+    let (mut heard, mut nodes) = (Vec::new(), 0);
     for record in records() {
         match &record.rdata {
             RData::PTR(PTR(target)) if record.ttl > 0 => {
@@ -55,7 +57,10 @@ pub(super) fn heard(packet: &Packet<'_>) -> Vec<Heard> {
                     heard.push(Heard::Name(name));
                 }
             }
-            RData::SRV(srv) => heard.extend(node(record, srv, records)),
+            RData::SRV(srv) if nodes < NODES => {
+                nodes += 1;
+                heard.extend(node(record, srv, records));
+            }
             _ => {}
         }
     }
@@ -242,6 +247,15 @@ mod tests {
         assert!(matches!(v6, Heard::Node(node) if node.nodes[0].address == "[fd00::5]:8080"));
         let gone = heard(&read(&announced("10.0.0.5:8080", 0)).unwrap()).remove(0);
         assert!(matches!(gone, Heard::Goodbye(node) if node.nodes[0].id == "greeter-1.x"));
+    }
+
+    #[test]
+    fn a_packet_tells_of_a_few_nodes() {
+        let bytes = announced("10.0.0.5:8080", TTL);
+        let good = read(&bytes).unwrap();
+        let [srv, rest @ ..] = &good.answers[..] else { panic!() };
+        let answers = std::iter::repeat_n(srv, 100).chain(rest).cloned().map(ResourceRecord::into_owned);
+        assert_eq!(heard(&read(&announcement(answers.collect()).unwrap()).unwrap()).len(), NODES);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use std::sync::Arc;
 const PACKET: usize = 65_000;
 /// Beyond, a packet is more than mDNS is made for (RFC 6762 §17), and some network may lose it.
 const LARGE: usize = 9_000;
+/// So many questions of a packet are answered. go-micro asks one; a packet full of them, sent in somebody else's name, would
+/// flood him.
+const QUESTIONS: usize = 4;
 /// The port of an entry of the list of services; nobody calls it.
 const LIST_PORT: u16 = 9999;
 
@@ -129,7 +132,7 @@ impl Zone {
 
     /// The answers to a query, a packet a node or a name, since Go takes in one a packet.
     pub(super) fn answers(&self, query: &Packet<'_>) -> Vec<Vec<u8>> {
-        query.questions.iter().flat_map(|question| self.answer(query.id(), question)).collect()
+        query.questions.iter().take(QUESTIONS).flat_map(|question| self.answer(query.id(), question)).collect()
     }
 
     fn answer(&self, id: u16, question: &Question<'_>) -> Vec<Vec<u8>> {

@@ -152,3 +152,12 @@ fn an_entry_changes_goes_and_is_known() {
     assert!(zone.take("a", "1", "n").is_some());
     assert_eq!(zone.names().count(), 0);
 }
+
+#[test]
+fn a_packet_full_of_questions_gets_few_answers() {
+    let zone = zone(&[service("a", "1", &["n1", "n2"])]);
+    let bytes = query(&name("a.micro").unwrap()).unwrap();
+    let mut many = read(&bytes).unwrap();
+    many.questions = vec![many.questions[0].clone(); 200];
+    assert_eq!(zone.answers(&many).len(), 2 * QUESTIONS);
+}
