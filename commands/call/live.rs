@@ -198,7 +198,7 @@ async fn errors_are_in_peoples_words() {
     assert!(late.starts_with("timeout: error calling go.micro.srv.t.Say.Never: 127.0.0.1:"), "{late}");
     assert!(late.contains(": no answer within ") && late.contains("s; the call may have run"), "{late}");
     insta::assert_snapshot!(fault(stage.call("Say.Nop").await), @r"
-    not_found: no endpoint Say.Nop in go.micro.srv.t; did you mean Say.No?
+    not_found: no endpoint Say.Nop in go.micro.srv.t; did you mean `Say.No`?
     try: call go.micro.srv.t Say.No name=John
     ");
     insta::assert_snapshot!(fault(stage.call("Echo.Body nmae=John").await), @r"
@@ -211,8 +211,8 @@ async fn errors_are_in_peoples_words() {
     ");
     let unknown = stage.run(&Call::new(&stage.kit), args(&[], "go.micro.srv.tt Say.No"), &Kept::default()).await;
     insta::assert_snapshot!(fault(unknown), @r"
-    not_found: no service go.micro.srv.tt; did you mean go.micro.srv.t?
-    list services shows what is there
+    not_found: no service go.micro.srv.tt; did you mean `go.micro.srv.t`?
+    `list services` shows what is there
     ");
     let nothing = stage.run(&Call::new(&stage.kit), args(&[], ""), &Kept::default()).await;
     insta::assert_snapshot!(fault(nothing), @r"
