@@ -217,7 +217,7 @@ async fn errors_are_in_peoples_words() {
     let nothing = stage.run(&Call::new(&stage.kit), args(&[], ""), &Kept::default()).await;
     insta::assert_snapshot!(fault(nothing), @r"
     usage: call what?
-    usage: call SERVICE ENDPOINT [REQUEST]
+    usage: call [service] [endpoint] [request]
     try: call go.micro.srv.t Echo.Body name=John
     ");
 }
