@@ -32,16 +32,19 @@ impl Header {
 
     /// The first value of `name`, any case; trimmed of blanks. `None` also for a value that is not UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        // Most lines are of another name: only the one that is meant is looked at as text.
+        let named = |line: &&[u8]| {
+            let line = line.trim_ascii_start();
+            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+                && line[name.len()..].trim_ascii_start().first() == Some(&b':')
+        };
+        let line = self.0.split(|byte| *byte == b'\n').find(named)?;
+        pair(line).map(|(_, value)| value)
     }
 
     /// All pairs in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.split(|byte| *byte == b'\n').filter_map(|line| {
-            let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
-            let (name, value) = line.split_once(':')?;
-            Some((name.trim(), value.trim_matches([' ', '\t'])))
-        })
+        self.0.split(|byte| *byte == b'\n').filter_map(pair)
     }
 
     /// The lines as they came.
@@ -54,6 +57,13 @@ impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
+}
+
+/// The name and the value of a line, if it is one and UTF-8.
+fn pair(line: &[u8]) -> Option<(&str, &str)> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
+    let (name, value) = line.split_once(':')?;
+    Some((name.trim(), value.trim_matches([' ', '\t'])))
 }
 
 /// Whether `name` may be a header's name (RFC 9110 token).
