@@ -138,7 +138,7 @@ impl Mucp {
         let message = reply?;
         let answer = answer::read(&message, codec)?
             .ok_or_else(|| Error::new(ErrorKind::Malformed, "the answer is the end of a stream that nobody opened"))?;
-        if keep && !message.close && wire.is_quiet() {
+        if keep && !message.close && wire.is_drained() {
             self.pool.give(node, wire);
         } else {
             wire.hang_up();

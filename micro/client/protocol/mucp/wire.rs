@@ -54,8 +54,8 @@ impl Wire {
         Self {
             stream,
             reader: Reader::new(Side::Response, max_message),
-            input: BytesMut::new(),
-            output: Output::default(),
+            input: BytesMut::with_capacity(ROOM),
+            output: Output { lines: Vec::with_capacity(1024), body: Vec::with_capacity(256), message: Vec::new() },
             asked: 0,
         }
     }
@@ -84,12 +84,16 @@ impl Wire {
         self.input.is_empty() && matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Closes after a whole reply. If the server has closed already (v4.10.0 and later do), nothing waits; else the
-    /// connection is reset, which leaves no port in `TIME_WAIT`: 470 calls/s would exhaust them (DESIGN §5).
+    /// Whether nothing but the replies was read. What has come since shows when the connection is used again.
+    pub(super) fn is_drained(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    /// Closes after a whole reply with a reset, whether or not the server has closed (v4.10.0 and later do): it leaves
+    /// no port in `TIME_WAIT` on either side, where 470 calls/s would exhaust them (DESIGN §5), and costs less than
+    /// farewells.
     pub(super) fn hang_up(self) {
-        if self.is_quiet() {
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-        }
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
     /// The connection itself and what was read ahead: a stream goes on with them.
