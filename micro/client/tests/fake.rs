@@ -33,13 +33,18 @@ pub(super) struct Fake {
     pub(super) address: String,
     seen: Seen,
     ended: watch::Receiver<usize>,
-    _serving: JoinSet<()>,
+    serving: JoinSet<()>,
 }
 
 impl Fake {
     /// Serves; `script` gives the steps of each connection, counted from 0. Its end closes the connection.
     pub(super) async fn start(script: impl Fn(usize) -> Vec<Step> + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", script).await
+    }
+
+    /// The same at an address that was another's.
+    pub(super) async fn at(address: &str, script: impl Fn(usize) -> Vec<Step> + Send + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (seen, mut serving) = (Seen::default(), JoinSet::new());
         let log = Arc::clone(&seen);
@@ -57,12 +62,19 @@ impl Fake {
                 });
             }
         });
-        Self { address, seen, ended, _serving: serving }
+        Self { address, seen, ended, serving }
     }
 
     /// The same script for every connection.
     pub(super) async fn same(steps: Vec<Step>) -> Self {
         Self::start(move |_| steps.clone()).await
+    }
+
+    /// Ends it, and all its connections.
+    pub(super) async fn end(mut self) {
+        self.serving.shutdown().await;
+        // Each connection's task, which goes with the one that holds it, lets go of its sender.
+        while self.ended.changed().await.is_ok() {}
     }
 
     /// Waits until so many connections were closed by their scripts.

@@ -6,6 +6,7 @@ use crate::client::request::Request;
 use crate::client::{Client, Options};
 use crate::error::ErrorKind;
 use crate::registry::service::MARKER;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 fn hello() -> Request {
@@ -14,12 +15,15 @@ fn hello() -> Request {
 
 /// A server that answers every known content type, and an unknown one in its generation's words.
 async fn server(unsupported: &'static str) -> Fake {
-    Fake::start(move |number| match number {
+    Fake::start(script(unsupported)).await
+}
+
+fn script(unsupported: &'static str) -> impl Fn(usize) -> Vec<Step> + Send + 'static {
+    move |number| match number {
         // The second connection brings the question.
         1 => vec![Step::Ask, say(reply("text/plain", unsupported)), Step::Hold],
         _ => answers(50, good("{}")),
-    })
-    .await
+    }
 }
 
 #[tokio::test]
@@ -202,4 +206,29 @@ async fn what_was_learned_of_a_node_is_forgotten_when_its_answer_does_not_fit() 
     client.call(hello()).await.unwrap();
     let asked: Vec<_> = (0..5).flat_map(|number| fake.headers(number, "Micro-Endpoint")).collect();
     assert_eq!(asked, ["Debug.Health", "Say.Hello", "Say.Hello", "Debug.Health", "Say.Hello"]);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_when_its_time_is_up() {
+    let mut fake = Fake::same(vec![Step::Ask, say(good("{}")), Step::Hold]).await;
+    let client = Client::at_with("x:1", Options { pool_ttl: Duration::from_millis(20), ..patient() });
+    client.call_node(&node(&fake.address, OLD), hello()).await.unwrap();
+    fake.ended(1).await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_started_anew_is_asked_anew_whether_it_keeps_connections() {
+    let first = server("Unsupported Content-Type: application/x-unknown").await;
+    let (address, node, client) = (first.address.clone(), node(&first.address, NEW), client());
+    for _ in 0..3 {
+        client.call_node(&node, hello()).await.unwrap();
+    }
+    assert_eq!(first.asked(), [1, 1, 2], "the third connection is kept");
+    first.end().await;
+    let second = Fake::at(&address, script("unsupported content-type: application/x-unknown")).await;
+    for _ in 0..3 {
+        client.call_node(&node, hello()).await.unwrap();
+    }
+    assert_eq!(second.asked(), [1; 4]);
+    assert_eq!(second.headers(1, "Content-Type"), ["application/x-unknown"]);
 }

@@ -6,15 +6,25 @@
 use crate::client::protocol::mucp::wire::Wire;
 use crate::registry::service::{MARKER, Node};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 /// What is known of the nodes that were called.
 #[derive(Debug)]
 pub(super) struct Pool {
-    nodes: Mutex<HashMap<String, Known>>,
+    state: Arc<Mutex<State>>,
     size: usize,
     ttl: Duration,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nodes: HashMap<String, Known>,
+    /// Whether the task runs that closes what was idle for too long; it ends with the last idle connection.
+    sweeping: bool,
 }
 
 /// A node by its id. A node of the same id at another address is another node.
@@ -57,7 +67,8 @@ const MOST: usize = 4096;
 
 impl Pool {
     pub(super) fn new(size: usize, ttl: Duration) -> Self {
-        Self { nodes: Mutex::default(), size, ttl }
+        let size = if ttl.is_zero() { 0 } else { size };
+        Self { state: Arc::default(), size, ttl, tasks: Mutex::default() }
     }
 
     /// A connection for one call to the node.
@@ -66,10 +77,10 @@ impl Pool {
             return Lease::Dial { keep: false };
         }
         let now = Instant::now();
-        let mut nodes = self.lock();
+        let nodes = &mut self.lock().nodes;
         let Some(known) = nodes.get_mut(&node.id).filter(|known| known.address == node.address) else {
             let manner = if may_keep(node) { Manner::Keep } else { Manner::New };
-            make_room(&mut nodes, now, self.ttl);
+            make_room(nodes, now, self.ttl);
             let known = Known { address: node.address.clone(), manner, idle: Vec::new(), used: now };
             nodes.insert(node.id.clone(), known);
             return Lease::Dial { keep: manner == Manner::Keep };
@@ -78,11 +89,15 @@ impl Pool {
         match known.manner {
             Manner::Keep => {
                 while let Some((wire, since)) = known.idle.pop() {
-                    if now.duration_since(since) < self.ttl && wire.is_quiet() {
+                    if now.duration_since(since) >= self.ttl {
+                        continue;
+                    }
+                    if wire.is_quiet() {
                         return Lease::Kept(wire);
                     }
+                    known.closed(node);
                 }
-                Lease::Dial { keep: true }
+                Lease::Dial { keep: known.manner == Manner::Keep }
             }
             Manner::Once => Lease::Dial { keep: false },
             Manner::New => {
@@ -95,7 +110,7 @@ impl Pool {
 
     /// The node showed that its connections may be kept.
     pub(super) fn learned(&self, node: &Node) {
-        if let Some(known) = self.lock().get_mut(&node.id).filter(|known| known.address == node.address) {
+        if let Some(known) = self.lock().of(node) {
             known.manner = Manner::Keep;
         }
     }
@@ -103,25 +118,74 @@ impl Pool {
     /// Gives back a connection after a whole, good reply.
     pub(super) fn give(&self, node: &Node, wire: Box<Wire>) {
         let (now, ttl) = (Instant::now(), self.ttl);
-        let mut nodes = self.lock();
-        if let Some(known) = nodes.get_mut(&node.id).filter(|known| known.address == node.address) {
-            let old = known.idle.iter().take_while(|(_, since)| now.duration_since(*since) >= ttl).count();
-            known.idle.drain(..old);
-            if known.idle.len() < self.size {
-                known.idle.push((wire, now));
-            }
+        let mut state = self.lock();
+        let Some(known) = state.of(node).filter(|known| known.manner == Manner::Keep) else { return };
+        known.expire(now, ttl);
+        if known.idle.len() >= self.size {
+            return;
+        }
+        known.idle.push((wire, now));
+        if !std::mem::replace(&mut state.sweeping, true) {
+            drop(state);
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn(sweep(Arc::downgrade(&self.state), ttl));
         }
     }
 
     /// Closes what is kept of the node: it has closed one of them itself.
     pub(super) fn drop_idle(&self, node: &Node) {
-        if let Some(known) = self.lock().get_mut(&node.id) {
-            known.idle.clear();
+        if let Some(known) = self.lock().of(node) {
+            known.closed(node);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl State {
+    fn of(&mut self, node: &Node) -> Option<&mut Known> {
+        self.nodes.get_mut(&node.id).filter(|known| known.address == node.address)
+    }
+}
+
+impl Known {
+    /// The node closed an idle connection: it was started anew, perhaps in another version, so it is asked anew.
+    fn closed(&mut self, node: &Node) {
+        self.idle.clear();
+        if !may_keep(node) {
+            self.manner = Manner::New;
+        }
+    }
+
+    /// Closes what was idle for too long.
+    fn expire(&mut self, now: Instant, ttl: Duration) {
+        let old = self.idle.iter().take_while(|(_, since)| now.duration_since(*since) >= ttl).count();
+        self.idle.drain(..old);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Closes connections that nobody took back, within twice the time they may be idle.
+async fn sweep(state: Weak<Mutex<State>>, ttl: Duration) {
+    loop {
+        sleep(ttl).await;
+        let Some(state) = state.upgrade() else { return };
+        let (now, mut state) = (Instant::now(), lock(&state));
+        let mut left = false;
+        for known in state.nodes.values_mut() {
+            known.expire(now, ttl);
+            left |= !known.idle.is_empty();
+        }
+        if !left {
+            state.sweeping = false;
+            return;
+        }
     }
 }
 

@@ -69,6 +69,10 @@ impl Wire {
         self.asked += 1;
         let message = receive(&mut self.stream, &mut self.reader, &mut self.input).await;
         self.output.shrink();
+        if matches!(&message, Ok(Some(message)) if message.body.len() > KEPT) && self.input.is_empty() {
+            // It is the end of the allocation that held the body, and would keep all of it.
+            self.input = BytesMut::new();
+        }
         match message {
             Ok(Some(message)) => Ok(message),
             Ok(None) => Err(Broken::Silent),
@@ -157,5 +161,25 @@ impl From<Broken> for Error {
             }
             Broken::Fault(fault) => Self::from(fault),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_idle_connection_does_not_hold_the_memory_of_a_large_answer() {
+        const SIZE: usize = 4 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut wire = Wire::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap(), SIZE);
+        let (mut server, _) = listener.accept().await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
+        let reply = [head.into_bytes(), vec![b'x'; SIZE]].concat();
+        let (message, written) = tokio::join!(wire.exchange(), server.write_all(&reply));
+        written.unwrap();
+        assert_eq!(message.unwrap().body.len(), SIZE);
+        assert!(!wire.input.try_reclaim(SIZE / 2));
     }
 }
