@@ -254,3 +254,21 @@ fn the_path_is_the_address() {
         assert_eq!((problems.len(), problems[0].cure.as_str()), (1, "--registry_address services.json"));
     }
 }
+
+#[tokio::test]
+async fn what_is_nested_without_end_is_read_in_part_or_refused() {
+    let folder = folder();
+    let deep = |open: &str, close: &str| format!("{}null{}", open.repeat(20_000), close.repeat(20_000));
+    let value = deep("{\"values\":[", "]}");
+    for (name, text, good) in [
+        ("keys.toml", format!("{} = \"h:1\"", vec!["a"; 20_000].join(".")), false),
+        ("inline.toml", format!("a = {}", deep("{ b = ", " }")), false),
+        ("list.json", deep("[", "]"), false),
+        ("schema.json", format!("[{{\"name\":\"a\",\"endpoints\":[{{\"name\":\"b\",\"request\":{value}}}]}}]"), true),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        let read = File::new(&path).list().await;
+        assert!(if good { read.is_ok() } else { read.is_err_and(|e| e.kind() == ErrorKind::Malformed) }, "{name}");
+    }
+}
