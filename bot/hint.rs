@@ -67,17 +67,7 @@ fn nearest_name(text: &str, router: &Router) -> Option<String> {
     let words = router.service_words();
     let single = names.iter().copied().filter(|name| !name.contains(' '));
     let services = words.iter().flat_map(|word| [&*word.word, &*word.service]);
-    nearest_of_like_length(typed, single.chain(services)).map(str::to_owned)
-}
-
-/// [`nearest`] among those whose length allows it, so a thousand words cost little.
-fn nearest_of_like_length<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let length = typed.chars().count();
-    if length > QUOTED * 4 {
-        return None;
-    }
-    let limit = (length / 3).max(1);
-    nearest(typed, candidates.filter(|candidate| candidate.chars().count().abs_diff(length) <= limit))
+    nearest(typed, single.chain(services)).map(str::to_owned)
 }
 
 /// Typed text that is safe to say back: short, one line, no backticks.

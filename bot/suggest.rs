@@ -1,14 +1,20 @@
 //! The nearest known word to one that means nothing.
 
+/// The longest word that is compared, in characters: comparing costs the product of two lengths.
+const LONGEST: usize = 240;
+
 /// The candidate nearest to `typed`, case ignored: by edits with transpositions, at most a third of its letters (and at
-/// least one); `None` if nothing is near. Of equally near ones the first in sorted order.
+/// least one); `None` if nothing is near, or the word is longer than 240. Of equally near ones the first in sorted order.
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
+    if length > LONGEST {
+        return None;
+    }
     let limit = (length / 3).max(1);
     candidates
         .into_iter()
-        // Lengths first: a word of a mebibyte is compared with no short one.
+        // Lengths first, so that a thousand words cost little.
         .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
@@ -26,6 +32,6 @@ mod tests {
         assert_eq!(nearest("say.helo", ["Say.Hello", "Say.Bye"]), Some("Say.Hello"));
         assert_eq!(nearest("nmae", ["name", "age"]), Some("name"));
         assert_eq!(nearest("weather", ["help", "health"]), None);
-        assert_eq!(nearest(&"x".repeat(1 << 20), ["help", "health"]), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), ["help", &"x".repeat((1 << 20) - 1)]), None);
     }
 }
