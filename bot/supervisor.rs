@@ -15,6 +15,8 @@ use tracing::Instrument;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause of our own choice.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The longest pause that a server may set.
+const LONGEST_TOLD: Duration = Duration::from_secs(3_600);
 /// A connection that heard something and held this long starts the pauses anew.
 const HELD: Duration = Duration::from_secs(10);
 
@@ -59,7 +61,9 @@ fn pause(kind: &AdapterErrorKind, losses: u32) -> Option<Duration> {
     match kind {
         AdapterErrorKind::Forbidden => None,
         AdapterErrorKind::Absent => Some(jittered(FIRST, FIRST / 2)),
-        AdapterErrorKind::Lost { again: Some(pause) } | AdapterErrorKind::Limited(pause) => Some(*pause),
+        AdapterErrorKind::Lost { again: Some(pause) } | AdapterErrorKind::Limited(pause) => {
+            Some((*pause).clamp(FIRST, LONGEST_TOLD))
+        }
         AdapterErrorKind::Lost { again: None } | AdapterErrorKind::Refused | AdapterErrorKind::Unsure => {
             let full = FIRST.saturating_mul(1 << losses.min(10)).min(LONGEST);
             // Half of it is chance, so that a hundred bots do not come back at once.
@@ -95,6 +99,9 @@ mod tests {
         }
         let told = Duration::from_secs(7);
         assert_eq!(pause(&AdapterErrorKind::Lost { again: Some(told) }, 9), Some(told));
+        for (told, taken) in [(Duration::ZERO, Duration::from_secs(1)), (Duration::MAX, Duration::from_secs(3_600))] {
+            assert_eq!(pause(&AdapterErrorKind::Limited(told), 0), Some(taken));
+        }
         let absent = pause(&AdapterErrorKind::Absent, 9).unwrap();
         assert!(absent >= Duration::from_secs(1) && absent <= Duration::from_millis(1500));
         assert_eq!(pause(&AdapterErrorKind::Forbidden, 0), None);
