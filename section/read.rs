@@ -8,6 +8,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use toml::de::Error;
 
+/// The most problems of one section that are told: each costs another reading.
+const MOST: usize = 100;
+
 pub(crate) fn read<T: DeserializeOwned + Default>(section: &Section) -> (T, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut out = BTreeSet::new();
@@ -28,6 +31,9 @@ pub(crate) fn read<T: DeserializeOwned + Default>(section: &Section) -> (T, Vec<
                 };
                 problems.push(problem(section, key, error.message()));
                 out.insert(key);
+                if problems.len() == MOST {
+                    return (T::default(), problems);
+                }
             }
         }
     }
@@ -146,6 +152,13 @@ mod tests {
         c.toml:3: limt: unknown key; did you mean `limit`? known: retries, names, limit
         c.toml:1: retries: invalid type: string "many", expected u32
         "#);
+    }
+
+    #[test]
+    fn a_section_of_nothing_but_problems_is_given_up_after_a_hundred() {
+        let text = (0..50_000).map(|number| format!("key{number} = 1\n")).collect::<Vec<_>>().concat();
+        let (_, problems) = Section::parse("c.toml", &text).unwrap().read::<Config>();
+        assert_eq!(problems.len(), MOST);
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl Section {
     /// Reads the section's own keys (not its sub-tables) as `T`, where an absent key means its default.
     ///
     /// A key in error is reported, taken out, and the section is read again, so every problem is found at once; unknown
-    /// keys are problems that name the nearest known one. The value is usable whenever `T: Default`.
+    /// keys are problems that name the nearest known one. After 100 problems the rest is not looked at, and the value is
+    /// the default.
     pub fn read<T: DeserializeOwned + Default>(&self) -> (T, Vec<Problem>) {
         read::read(self)
     }
@@ -143,18 +144,19 @@ fn join(path: &str, key: &str) -> String {
 }
 
 /// Finds the line of a byte.
-struct Lines<'a> {
+struct Lines {
     file: Arc<str>,
-    text: &'a str,
+    /// Where each line ends, in bytes.
+    ends: Vec<usize>,
 }
 
-impl<'a> Lines<'a> {
-    fn new(file: &str, text: &'a str) -> Self {
-        Self { file: file.into(), text }
+impl Lines {
+    fn new(file: &str, text: &str) -> Self {
+        Self { file: file.into(), ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
     fn place(&self, at: usize) -> Place {
-        let line = 1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        let line = 1 + self.ends.partition_point(|end| *end < at);
         Place::Line { file: Arc::clone(&self.file), line }
     }
 

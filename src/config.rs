@@ -8,6 +8,7 @@ use micro::open::REGISTRIES;
 use micro::{client, server};
 use section::{Period, Place, Problem, Section};
 use serde::Deserialize;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 const SECTIONS: [&str; 6] = ["bot", "log", "registry", "client", "server", "policy"];
 
 /// The largest config file or secret, in bytes.
-const MAX_FILE: u64 = 4 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// Everything that was decided before anything runs.
 #[derive(Debug)]
@@ -198,11 +199,12 @@ fn file(
 }
 
 fn text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| plain(&error))?.len();
-    if size > MAX_FILE {
-        return Err(format!("{size} bytes are too many, at most {MAX_FILE}"));
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| plain(&error))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| plain(&error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(format!("it is longer than {MAX_FILE} bytes"));
     }
-    let bytes = std::fs::read(path).map_err(|error| plain(&error))?;
     String::from_utf8(bytes).map_err(|error| format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
 }
 
@@ -317,7 +319,10 @@ fn wrong(section: &Section, key: &str, text: String, cure: impl Into<String>) ->
 
 fn check_bot(section: &Section, bot: &BotConfig, problems: &mut Vec<Problem>) {
     let known = || adapters::ADAPTERS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    for input in &bot.inputs {
+    for (at, input) in bot.inputs.iter().enumerate() {
+        if bot.inputs[..at].contains(input) {
+            problems.push(wrong(section, "inputs", format!("input \"{input}\" stands twice"), "name it once"));
+        }
         let kind = input.split('.').next().unwrap_or(input);
         if kind == "hipchat" {
             problems.push(wrong(section, "inputs", "hipchat was discontinued in 2019".to_owned(), "take it out"));
@@ -480,6 +485,15 @@ mod tests {
         let known = known.into_iter().collect::<Vec<_>>().join(", ");
         let text = format!("flag --registry: registry.name: registry \"zookeeper\" not found; known: {known}");
         assert_eq!(problems, [text]);
+    }
+
+    #[test]
+    fn a_config_without_end_and_an_input_twice_are_problems() {
+        let (_, problems) = loaded(&["--config", "/dev/zero", "bot", "--inputs", "terminal,terminal"], &[]);
+        insta::assert_snapshot!(problems.join("\n"), @r#"
+        flag --config: cannot read /dev/zero: it is longer than 1048576 bytes; config.example.toml lists every key
+        flag --inputs: bot.inputs: input "terminal" stands twice; name it once
+        "#);
     }
 
     #[test]
