@@ -217,7 +217,8 @@ Commands of the bot, in the shell:
   micro deregister service JSON          micro help [WORD]
   --json prints the answer's data; health --exit-code fails on a dead node
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong config";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong config, 130 left at a
+second signal";
 
 #[cfg(test)]
 mod tests {

@@ -69,7 +69,7 @@ enum Work {
 /// Opens nothing.
 fn prepare(verb: Verb, config: Config, mut problems: Vec<Problem>) -> Result<Work, Vec<Problem>> {
     for ignored in &config.ignored {
-        tracing::info!("{ignored}");
+        tracing::warn!("{ignored}");
     }
     if let Verb::Bot { demo, check } = verb {
         let daemon = Daemon::build(config, demo, problems)?;
