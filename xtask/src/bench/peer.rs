@@ -62,6 +62,7 @@ pub(crate) fn serve() -> Result<(), String> {
     std::thread::spawn(|| {
         _ = std::io::stdin().read_to_end(&mut Vec::new());
         // Nothing that it serves is worth an end in order.
+        #[expect(clippy::disallowed_methods, reason = "a measured process of its own, which nothing waits for")]
         std::process::abort();
     });
     let text = |error: std::io::Error| error.to_string();
