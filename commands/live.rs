@@ -136,7 +136,7 @@ async fn told_apart(way: &[(&str, &str)]) {
 
 /// Waits for the word and its help.
 async fn word(kit: &Kit, tasks: &TaskTracker, stop: &CancellationToken) -> Word {
-    let mut words = crate::words(kit, tasks, stop.clone());
+    let mut words = crate::remote::words(kit, tasks, stop.clone());
     let wait = words.wait_for(|words| words.iter().any(|word| !word.command.spec().summary.is_empty()));
     let words = tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap().unwrap();
     words[0].clone()

@@ -101,13 +101,13 @@ fn features(wrong: &mut Vec<String>) -> Result<(), String> {
 fn own_root(folder: &Path, files: &[PathBuf], wrong: &mut Vec<String>) -> Result<(), String> {
     let top = ["lib.rs", "main.rs"].iter().map(|name| folder.join(name)).find(|path| path.exists());
     let Some(top) = top else { return Ok(()) };
-    let module = regex(r"(?m)^\s*(?:pub(?:\([a-z]+\))? )?mod ([a-z_]+)")?;
+    let module = regex(r"(?m)^\s*(?:pub(?:\([a-z]+\))? )?mod ([a-z0-9_]+)")?;
     let modules: BTreeSet<_> = module.captures_iter(&read(&top)?).map(|found| found[1].to_owned()).collect();
-    let used = regex(r"\bcrate::([A-Za-z_]+)")?;
     for file in files.iter().filter(|file| **file != top) {
-        for found in used.captures_iter(&read(file)?) {
-            if !modules.contains(&found[1]) {
-                wrong.push(format!("{}: crate::{} comes from the crate's own root", short(file), &found[1]));
+        for path in paths(&read(file)?)? {
+            let first = path.strip_prefix("crate::").and_then(|path| path.split("::").next());
+            if let Some(first) = first.filter(|first| !modules.contains(*first)) {
+                wrong.push(format!("{}: crate::{first} comes from the crate's own root", short(file)));
             }
         }
     }
@@ -129,22 +129,66 @@ fn lines(krate: &str, file: &Path, wrong: &mut Vec<String>) -> Result<(), String
         if line.trim_start().starts_with("#[ignore") && !line.contains("network namespace") {
             wrong.push(format!("{name}:{at}: an ignored test that `cargo xtask test` does not run elsewhere"));
         }
-        let protocols = ["protocol::mucp", "protocol::grpc", "protocol::http", "server::mucp", "server::grpc"];
-        let knows = ["micro/client/dialect.rs", "micro/server/port.rs"].contains(&name.as_str());
-        let inside = name.starts_with("micro/client/protocol/")
-            || name.starts_with("micro/server/grpc")
-            || name.starts_with("micro/server/mucp");
-        if krate == "micro"
-            && !knows
-            && !inside
-            && protocols
-                .iter()
-                .any(|way| line.contains(&format!("crate::{way}")) || line.contains(&format!("crate::client::{way}")))
-        {
-            wrong.push(format!("{name}:{at}: protocols are known by client/dialect.rs and server/port.rs alone"));
-        }
+    }
+    if krate == "micro" { protocols(&name, &text, wrong) } else { Ok(()) }
+}
+
+/// Protocols are known by two files, and by themselves.
+fn protocols(name: &str, text: &str, wrong: &mut Vec<String>) -> Result<(), String> {
+    let knows = ["micro/client/dialect.rs", "micro/server/port.rs"].contains(&name);
+    let inside = ["micro/client/protocol/", "micro/server/grpc", "micro/server/mucp"];
+    if knows || inside.iter().any(|folder| name.starts_with(folder)) {
+        return Ok(());
+    }
+    let ways = ["protocol::mucp", "protocol::grpc", "protocol::http", "server::mucp", "server::grpc"];
+    for path in paths(text)?.iter().filter(|path| ways.iter().any(|way| path.contains(way))) {
+        wrong.push(format!("{name}: {path}: protocols are known by client/dialect.rs and server/port.rs alone"));
     }
     Ok(())
+}
+
+/// Every path that a text names: those of its `use`s with their braces undone, and those that stand in the code.
+fn paths(text: &str) -> Result<Vec<String>, String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).fold(String::new(), joined);
+    let mut paths = Vec::new();
+    for found in regex(r"\buse\s+([^;]+);")?.captures_iter(&code) {
+        unfold("", &found[1], &mut paths);
+    }
+    let plain = regex(r"(?:::)?\b[A-Za-z0-9_]+(?:::[A-Za-z0-9_]+)+")?;
+    paths.extend(plain.find_iter(&code).map(|found| found.as_str().to_owned()));
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}
+
+fn joined(all: String, line: &str) -> String {
+    all + line + "\n"
+}
+
+/// Undoes the braces of a `use`: `a::{b, c::{d}}` is `a::b` and `a::c::d`.
+fn unfold(before: &str, tree: &str, paths: &mut Vec<String>) {
+    let Some((lead, rest)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().unwrap_or(tree);
+        paths.push(format!("{before}{}", path.trim()));
+        return;
+    };
+    let before = format!("{before}{}", lead.trim());
+    let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
+    let (mut depth, mut start) = (0_usize, 0);
+    for (at, letter) in inner.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                unfold(&before, &inner[start..at], paths);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if !inner[start..].trim().is_empty() {
+        unfold(&before, &inner[start..], paths);
+    }
 }
 
 /// A noun's interface never imports a way to be it.
@@ -154,12 +198,18 @@ fn nouns(wrong: &mut Vec<String>) -> Result<(), String> {
     for noun in NOUNS {
         let file = root().join("micro").join(noun).join("mod.rs");
         let text = read(&file)?;
+        let paths = paths(&text)?;
         let inner = noun.replace('/', "::");
         for found in module.captures_iter(&text) {
             let way = &found[1];
-            let import = format!("crate::{inner}::{way}");
-            if !shared.contains(&way) && text.contains(&import) {
-                wrong.push(format!("{}: the interface imports {import}", short(&file)));
+            let whole = [format!("crate::{inner}::{way}"), format!("self::{way}"), way.to_owned()];
+            let of_way = |path: &&String| {
+                whole
+                    .iter()
+                    .any(|way| path.strip_prefix(way).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
+            };
+            for path in paths.iter().filter(of_way).filter(|_| !shared.contains(&way)) {
+                wrong.push(format!("{}: the interface imports {path}", short(&file)));
             }
         }
     }
@@ -218,4 +268,17 @@ fn short(file: &Path) -> String {
 
 fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paths;
+
+    #[test]
+    fn a_path_is_found_however_it_is_written() {
+        let text = "// crate::not\nuse crate::{a::{B, c as d},\n    e};\nuse f;\nfn g() { crate::h::i() }\n";
+        let paths = paths(text).unwrap();
+        let ours: Vec<_> = paths.iter().filter(|path| path.starts_with("crate::") || *path == "f").collect();
+        assert_eq!(ours, ["crate::a::B", "crate::a::c", "crate::e", "crate::h::i", "f"]);
+    }
 }
