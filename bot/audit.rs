@@ -3,6 +3,7 @@
 
 use crate::command::{CommandErrorKind, Plan, Spec};
 use crate::message::Message;
+use bytes::Bytes;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -37,7 +38,7 @@ impl Audit {
             command = &*spec.name,
             service = plan.and_then(|plan| plan.service.as_deref()),
             endpoint = plan.and_then(|plan| plan.endpoint.as_deref()),
-            bytes = plan.and_then(|plan| plan.request.as_ref()).map(|request| request.len()),
+            bytes = plan.and_then(|plan| plan.request.as_ref()).map(Bytes::len),
             digest = plan.map(digest),
             risk = plan.map(|plan| tracing::field::debug(plan.risk)),
             outcome = error.map_or("ok", CommandErrorKind::as_str),

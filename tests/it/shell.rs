@@ -78,7 +78,7 @@ fn the_environment_sets_what_flags_set() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), &[service("a.srv", &[])]).unwrap();
     let mut command = Command::new(MICRO);
-    command.args(["list", "services"]).env("MICRO_REGISTRY", "file").env("MICRO_REGISTRY_ADDRESS", &file);
+    command.args(["list", "services"]).env_clear().env("MICRO_REGISTRY", "file").env("MICRO_REGISTRY_ADDRESS", &file);
     let output = command.output().unwrap();
     assert_eq!(output.stdout, b"a.srv\n");
 }

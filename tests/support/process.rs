@@ -5,7 +5,7 @@ use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,12 @@ pub fn run<I: AsRef<OsStr>>(binary: &str, words: impl IntoIterator<Item = I>, st
         _ = input.map(|mut input| input.write_all(&bytes));
     });
     let mut stdout = Vec::new();
-    for line in &process.lines {
-        stdout.extend_from_slice(&line);
+    loop {
+        match process.lines.recv_timeout(PATIENCE) {
+            Ok(line) => stdout.extend_from_slice(&line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => return Err(io::Error::other("it says nothing and does not end")),
+        }
     }
     let status = process.wait()?;
     let stderr = process.errors();

@@ -13,9 +13,16 @@ fn main() -> ExitCode {
     let matches = Command::new("xtask")
         .about("The project's own chores")
         .subcommand_required(true)
-        .subcommand(Command::new("test").about("Every test, with what it needs; says what ran and what could not").arg(
-            Arg::new("times").long("times").value_name("N").default_value("1").help("run the suites N times in a row"),
-        ))
+        .subcommand(
+            Command::new("test").about("Every test, with what it needs; says what ran and what could not").arg(
+                Arg::new("times")
+                    .long("times")
+                    .value_name("N")
+                    .value_parser(clap::value_parser!(u32).range(1..))
+                    .default_value("1")
+                    .help("run the suites N times in a row"),
+            ),
+        )
         .subcommand(
             Command::new("bench")
                 .about("Measure the release build, side by side with bare loops; prints ratios")
@@ -26,9 +33,7 @@ fn main() -> ExitCode {
         .subcommand(Command::new("tidy").about("The invariants of ARCHITECTURE.md that neither Cargo nor a lint holds"))
         .get_matches();
     let done = match matches.subcommand() {
-        Some(("test", test)) => {
-            test::run(test.get_one::<String>("times").and_then(|times| times.parse().ok()).unwrap_or(1))
-        }
+        Some(("test", test)) => test::run(test.get_one("times").copied().unwrap_or(1)),
         Some(("bench", bench)) => {
             let only: Vec<_> = bench.get_many::<String>("only").unwrap_or_default().cloned().collect();
             bench::run(bench.get_flag("quick"), &only)

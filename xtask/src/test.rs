@@ -36,7 +36,7 @@ struct Count {
 
 pub(crate) fn run(times: u32) -> Result<(), String> {
     let mut table = Vec::new();
-    for round in 1..=times.max(1) {
+    for round in 1..=times {
         for suite in SUITES {
             if times > 1 {
                 say(&format!("\n== round {round} of {times}: {}", suite.name));
