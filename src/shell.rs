@@ -12,6 +12,7 @@ use bot::policy::Policy;
 use bot::reply::Reply;
 use commands::Kit;
 use micro::registry::Registry;
+use micro::registry::service::{Node, Service};
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -46,7 +47,9 @@ pub(crate) async fn run(config: &Config, registry: Arc<dyn Registry>, line: Line
     match answer {
         Ok(reply) => {
             print(&reply, line.json);
-            stay(&registry, &line, signals).await;
+            if line.word.eq_ignore_ascii_case("register") {
+                stay(&registry, &reply, signals).await;
+            }
             if line.exit_code && !is_well(&reply) { Outcome::Failed } else { Outcome::Done }
         }
         Err(error) => {
@@ -135,19 +138,31 @@ pub(crate) fn complain(text: &str) {
     _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Where an entry dies with the process, `register` stays until a signal and takes the entry out.
-async fn stay(registry: &Arc<dyn Registry>, line: &Line, signals: &mut Signals) {
-    let json = line.text.strip_prefix("register service ").or_else(|| line.text.strip_prefix("register "));
-    let Some(json) = json.filter(|_| line.word == "register" && !registry.outlives()) else { return };
+/// Where an entry dies with the process, `register` stays until a signal and takes the entry out: what the answer says
+/// was registered, however that was typed.
+async fn stay(registry: &Arc<dyn Registry>, reply: &Reply, signals: &mut Signals) {
+    let Some(service) = reply.data.as_ref().and_then(|data| registered(data.get())) else { return };
+    if registry.outlives() {
+        return;
+    }
     complain(&format!("{} forgets an entry when its process ends: staying until Ctrl-C", registry.name()));
     signals.next().await;
-    let gone = match serde_json::from_str(json) {
-        Ok(service) => registry.deregister(&service).await,
-        Err(_) => Ok(()),
-    };
-    if let Err(error) = gone {
+    if let Err(error) = registry.deregister(&service).await {
         complain(&format!("cannot deregister: {error}"));
     }
+}
+
+/// The service that `register` says it put there.
+fn registered(data: &str) -> Option<Service> {
+    #[derive(serde::Deserialize)]
+    struct Registered {
+        service: String,
+        version: String,
+        nodes: Vec<String>,
+    }
+    let Registered { service: name, version, nodes } = serde_json::from_str(data).ok()?;
+    let nodes = nodes.into_iter().map(|id| Arc::new(Node { id, ..Node::default() })).collect();
+    Some(Service { name, version, nodes, ..Service::default() })
 }
 
 /// `health --json` says `"ok": false` of a service with a dead node.

@@ -46,6 +46,21 @@ fn a_process_that_is_killed_is_forgotten_within_30_s() {
 }
 
 #[test]
+fn what_the_shell_registers_is_there_until_its_signal_however_it_was_typed() {
+    let address = address();
+    let mut bot = start(&address, &["bot", "--register=false"]);
+    let definition = r#"'{"name":"by.hand","version":"1","nodes":[{"id":"by.hand-1","address":"127.0.0.1:9"}]}'"#;
+    let mut shell = start(&address, &["REGISTER", "service", definition]);
+    assert_eq!(shell.line().unwrap(), "ok");
+    bot.until("list services", |answer| answer == "by.hand").unwrap();
+    shell.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(shell.code().unwrap(), 0);
+    // A name without a node goes with its farewell; a lapse would take half a minute.
+    let (_, took) = bot.until("list services", str::is_empty).unwrap();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+#[test]
 fn the_bot_is_a_service_itself_unless_told_otherwise() {
     let address = address();
     let bot = start(&address, &["bot"]);
