@@ -76,9 +76,14 @@ pub(crate) fn stale(found: &Found) -> Option<Block> {
     found.stale.then(|| Block::Text(format!("The registry is away: nodes as of {}.", clock::rfc1123(since))))
 }
 
-/// `NotFound`, with the nearest name that the registry knows.
+/// `NotFound`, with the nearest name that the registry knows. It may know the very name and no node: Go's mDNS servers
+/// list a name with blanks or letters beyond ASCII, and never answer a question for it.
 pub(crate) async fn unknown(registry: &dyn Registry, name: &str) -> CommandError {
     let names = registry.list().await.unwrap_or_default();
+    if names.iter().any(|known| known == name) {
+        let text = format!("{} is listed, but no node of it answers the registry", brief(name));
+        return CommandError::new(CommandErrorKind::NotFound, text);
+    }
     let near = near(name, &names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     let text = format!("no service {}{near}\n`list services` shows what is there", brief(name));
     CommandError::new(CommandErrorKind::NotFound, text)
@@ -165,6 +170,10 @@ mod tests {
         not_found: no service payments
         `list services` shows what is there
         ");
+        insta::assert_snapshot!(
+            told("go.micro.srv.greeter").await,
+            @"not_found: go.micro.srv.greeter is listed, but no node of it answers the registry"
+        );
         insta::assert_snapshot!(told("\u{1b}[2J").await, @r"
         not_found: no service [2J
         `list services` shows what is there
