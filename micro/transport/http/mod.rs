@@ -5,10 +5,13 @@
 //! as it came; only what frames the body is read here.
 
 mod chunked;
+mod fault;
+mod framing;
 mod read;
 mod write;
 
-pub(crate) use read::{Fault, Message, Reader, Side};
+pub(crate) use fault::Fault;
+pub(crate) use read::{Message, Reader, Side};
 pub(crate) use write::{decimal, write_request, write_response};
 
 /// The longest start line and header block, in bytes.

@@ -1,11 +1,9 @@
 //! Reading messages, however their bytes arrive: Go servers send a reply in some twenty pieces (WIRE §18).
 
-use crate::error::{Error, ErrorKind};
 use crate::header::Header;
-use crate::transport::http::chunked::Chunks;
-use crate::transport::http::{MAX_HEAD, MAX_LINES};
+use crate::transport::http::framing::{Body, Framing};
+use crate::transport::http::{Fault, MAX_HEAD, MAX_LINES};
 use bytes::{Buf, Bytes, BytesMut};
-use std::fmt;
 use std::mem::MaybeUninit;
 
 /// What is being read.
@@ -32,26 +30,6 @@ pub(crate) struct Message {
     pub(crate) close: bool,
 }
 
-/// Why no message can be read. The connection is of no more use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A response was expected, but this is no HTTP/1: its first bytes.
-    NotHttp(Bytes),
-    /// It is HTTP, but ill-formed.
-    Malformed(String),
-    /// The head is longer than [`MAX_HEAD`] or has more than [`MAX_LINES`] lines.
-    HeadTooLarge,
-    /// The body is larger than allowed.
-    TooLarge {
-        /// What it says of itself, in bytes; `None` for chunks and bodies without a length.
-        size: Option<u64>,
-        /// What is allowed, in bytes.
-        max: usize,
-    },
-    /// The connection ended in the middle of a message.
-    Cut,
-}
-
 /// Reads one message after the other from one direction of a connection.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -67,15 +45,6 @@ pub(crate) struct Reader {
 enum State {
     Head,
     Body(Message, Body),
-}
-
-/// How a body ends.
-#[derive(Debug)]
-enum Body {
-    Length(usize),
-    Chunks(Chunks),
-    /// A response without a length goes on until the connection closes.
-    Close,
 }
 
 impl Reader {
@@ -238,107 +207,6 @@ fn message(head: &Bytes, status: u16, close: bool) -> Message {
     let last = if head.ends_with(b"\r\n") { head.len() - 2 } else { head.len() - 1 };
     let lines = head.slice((end + 1).min(last)..last);
     Message { line: head.slice(..line), status, header: Header::from_lines(lines), body: Bytes::new(), close }
-}
-
-/// What the header says of the body.
-#[derive(Default)]
-struct Framing {
-    length: Option<u64>,
-    chunked: bool,
-    close: bool,
-    keep: bool,
-}
-
-impl Framing {
-    fn of(headers: &[httparse::Header<'_>]) -> Result<Self, Fault> {
-        let mut framing = Self::default();
-        for header in headers {
-            match header.name.len() {
-                14 if header.name.eq_ignore_ascii_case("content-length") => framing.length(header.value)?,
-                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => framing.encoding(header.value)?,
-                10 if header.name.eq_ignore_ascii_case("connection") => framing.connection(header.value),
-                _ => {}
-            }
-        }
-        Ok(framing)
-    }
-
-    fn length(&mut self, value: &[u8]) -> Result<(), Fault> {
-        let digits = value.trim_ascii();
-        let number = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let number: u64 =
-            number.and_then(|text| text.parse().ok()).ok_or_else(|| Fault::malformed("Content-Length is no number"))?;
-        if self.length.replace(number).is_some_and(|before| before != number) {
-            return Err(Fault::malformed("two different Content-Length"));
-        }
-        Ok(())
-    }
-
-    fn encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
-        if self.chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-            return Err(Fault::malformed("a Transfer-Encoding other than chunked"));
-        }
-        self.chunked = true;
-        Ok(())
-    }
-
-    fn connection(&mut self, value: &[u8]) {
-        for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            self.close |= token.eq_ignore_ascii_case(b"close");
-            self.keep |= token.eq_ignore_ascii_case(b"keep-alive");
-        }
-    }
-
-    fn body(&self, otherwise: Body, max: usize) -> Result<Body, Fault> {
-        if self.chunked {
-            return Ok(Body::Chunks(Chunks::default()));
-        }
-        let Some(size) = self.length else { return Ok(otherwise) };
-        match usize::try_from(size) {
-            Ok(length) if length <= max => Ok(Body::Length(length)),
-            _ => Err(Fault::TooLarge { size: Some(size), max }),
-        }
-    }
-
-    fn closes(&self, version: Option<u8>) -> bool {
-        self.close || (version == Some(0) && !self.keep)
-    }
-}
-
-impl Fault {
-    pub(crate) fn malformed(what: impl fmt::Display) -> Self {
-        Self::Malformed(what.to_string())
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotHttp(bytes) => write!(f, "this is no HTTP/1: it begins with \"{}\"", bytes.escape_ascii()),
-            Self::Malformed(what) => write!(f, "ill-formed HTTP: {what}"),
-            Self::HeadTooLarge => {
-                write!(f, "the header block is larger than {} KiB or {MAX_LINES} lines", MAX_HEAD >> 10)
-            }
-            Self::TooLarge { size: Some(size), max } => {
-                write!(f, "a message of {size} bytes is larger than max_message = {max}")
-            }
-            Self::TooLarge { size: None, max } => write!(f, "the message is larger than max_message = {max} bytes"),
-            Self::Cut => f.write_str("the connection closed in the middle of a message"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        let kind = match fault {
-            Fault::NotHttp(_) | Fault::Malformed(_) => ErrorKind::Malformed,
-            Fault::HeadTooLarge | Fault::TooLarge { .. } => ErrorKind::TooLarge,
-            Fault::Cut => ErrorKind::Unsure,
-        };
-        Self::new(kind, fault.to_string()).because(fault)
-    }
 }
 
 #[cfg(test)]
