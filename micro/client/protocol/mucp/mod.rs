@@ -3,6 +3,7 @@
 
 mod answer;
 mod head;
+mod lowat;
 mod pool;
 mod stream;
 mod wire;
@@ -56,7 +57,7 @@ impl Mucp {
         };
         if let Some(mut wire) = kept {
             self.prepare(&mut wire, node, request, codec, until, true)?;
-            match wire.exchange().await {
+            match self.ask(&mut wire, node, request).await {
                 // The peer closed it meanwhile and has not seen the whole request: no handler can have run.
                 Err(Broken::Unsent(_)) => self.pool.drop_idle(node),
                 reply => return self.conclude(node, wire, codec, reply, true),
@@ -82,8 +83,15 @@ impl Mucp {
     ) -> Result<Answer> {
         let mut wire = self.dial(node, until).await?;
         self.prepare(&mut wire, node, request, codec, until, keep)?;
-        let reply = wire.exchange().await;
+        let reply = self.ask(&mut wire, node, request).await;
         self.conclude(node, wire, codec, reply, keep)
+    }
+
+    async fn ask(&self, wire: &mut Wire, node: &Node, request: &Request) -> std::result::Result<Message, Broken> {
+        let expected = self.pool.expected(node, &request.endpoint);
+        let message = wire.exchange(expected).await?;
+        self.pool.arrived(node, &request.endpoint, wire.size, expected.is_some());
+        Ok(message)
     }
 
     async fn dial(&self, node: &Node, until: Instant) -> Result<Box<Wire>> {
@@ -156,7 +164,7 @@ impl Mucp {
             wire.output.message.clear();
             let lines = String::from_utf8_lossy(&wire.output.lines).replace(JsonRpc.content_type(), UNKNOWN);
             write_request(&mut wire.output.message, &node.address, lines.as_bytes(), b"{}");
-            wire.exchange().await.ok()
+            wire.exchange(None).await.ok()
         };
         let limit = now() + PROBE.min(until.saturating_duration_since(now()) / 2);
         let Ok(Some(reply)) = timeout_at(limit.into(), asked).await else { return false };

@@ -3,7 +3,7 @@
 //! Servers of v4.10.0 and later lose one in some 20,000 requests on kept connections, whatever is sent (WIRE §18 S11),
 //! and a node does not tell its version. So a node must have shown that it is older, or be one of ours.
 
-use crate::client::protocol::mucp::wire::Wire;
+use crate::client::protocol::mucp::wire::{Size, Wire};
 use crate::registry::service::{MARKER, Node};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -35,6 +35,8 @@ struct Known {
     /// Most recently used last.
     idle: Vec<(Box<Wire>, Instant)>,
     used: Instant,
+    /// How replies of its endpoints arrived.
+    replies: Vec<(String, Size)>,
 }
 
 /// How connections to a node are treated.
@@ -62,6 +64,12 @@ pub(super) enum Lease {
     Probe,
 }
 
+/// So many pieces make it worth to wait for all of them.
+const MANY: u32 = 4;
+
+/// The most endpoints of a node whose replies are remembered.
+const ENDPOINTS: usize = 64;
+
 /// The most nodes remembered.
 const MOST: usize = 4096;
 
@@ -81,7 +89,8 @@ impl Pool {
         let Some(known) = nodes.get_mut(&node.id).filter(|known| known.address == node.address) else {
             let manner = if may_keep(node) { Manner::Keep } else { Manner::New };
             make_room(nodes, now, self.ttl);
-            let known = Known { address: node.address.clone(), manner, idle: Vec::new(), used: now };
+            let known =
+                Known { address: node.address.clone(), manner, idle: Vec::new(), used: now, replies: Vec::new() };
             nodes.insert(node.id.clone(), known);
             return Lease::Dial { keep: manner == Manner::Keep };
         };
@@ -130,6 +139,27 @@ impl Pool {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             while tasks.try_join_next().is_some() {}
             tasks.spawn(sweep(Arc::downgrade(&self.state), ttl));
+        }
+    }
+
+    /// How many bytes of a reply of this endpoint to expect at once; `None` if it arrives in few pieces.
+    pub(super) fn expected(&self, node: &Node, endpoint: &str) -> Option<usize> {
+        let mut state = self.lock();
+        let (_, size) = state.of(node)?.replies.iter().find(|(name, _)| name == endpoint)?;
+        // A little less than the last: ids and times have more digits or fewer.
+        (size.reads >= MANY).then(|| size.bytes - size.bytes / 8)
+    }
+
+    /// Remembers how a reply arrived. What was waited for says nothing of the pieces it would have come in.
+    pub(super) fn arrived(&self, node: &Node, endpoint: &str, size: Size, waited: bool) {
+        let mut state = self.lock();
+        let Some(known) = state.of(node) else { return };
+        let room = known.replies.len() < ENDPOINTS;
+        match known.replies.iter_mut().find(|(name, _)| name == endpoint) {
+            Some((_, old)) if waited => old.bytes = size.bytes,
+            Some((_, old)) => *old = size,
+            None if room => known.replies.push((endpoint.to_owned(), size)),
+            None => {}
         }
     }
 
@@ -202,5 +232,43 @@ fn make_room(nodes: &mut HashMap<String, Known>, now: Instant, ttl: Duration) {
     }
     if nodes.len() >= MOST {
         nodes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(60);
+
+    fn node() -> Node {
+        Node { id: "n".into(), address: "a:1".into(), ..Node::default() }
+    }
+
+    #[test]
+    fn many_pieces_are_expected_at_once_and_few_are_not() {
+        let (pool, node) = (Pool::new(10, TTL), node());
+        pool.take(&node);
+        assert_eq!(pool.expected(&node, "A.B"), None);
+        pool.arrived(&node, "A.B", Size { bytes: 400, reads: 20 }, false);
+        assert_eq!(pool.expected(&node, "A.B"), Some(350));
+        pool.arrived(&node, "A.B", Size { bytes: 800, reads: 1 }, true);
+        assert_eq!(pool.expected(&node, "A.B"), Some(700), "what was waited for says nothing of the pieces");
+        pool.arrived(&node, "C.D", Size { bytes: 800, reads: 1 }, false);
+        assert_eq!(pool.expected(&node, "C.D"), None);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (pool, node) = (Pool::new(10, TTL), node());
+        for number in 0..MOST + 10 {
+            pool.take(&Node { id: number.to_string(), ..node.clone() });
+        }
+        assert!(pool.lock().nodes.len() <= MOST);
+        pool.take(&node);
+        for number in 0..ENDPOINTS + 10 {
+            pool.arrived(&node, &number.to_string(), Size { bytes: 1, reads: 1 }, false);
+        }
+        assert_eq!(pool.lock().nodes["n"].replies.len(), ENDPOINTS);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::client::protocol::mucp::answer;
 use crate::client::protocol::mucp::head::Head;
-use crate::client::protocol::mucp::wire::{Broken, Output, Wire, receive};
+use crate::client::protocol::mucp::wire::{Broken, Output, Size, Wire, receive};
 use crate::client::request::Request;
 use crate::codec::{Codec, EOS, Envelope, Kind};
 use crate::error::{Error, ErrorKind, Result};
@@ -169,7 +169,7 @@ impl RecvHalf for Receiver {
         if self.over {
             return Ok(None);
         }
-        let message = match receive(&mut self.read, &mut self.reader, &mut self.input).await {
+        let message = match receive(&mut self.read, &mut self.reader, &mut self.input, &mut Size::default()).await {
             Ok(Some(message)) => message,
             broken => {
                 self.over = true;

@@ -1,5 +1,6 @@
 //! One connection: writes a request, reads a reply.
 
+use crate::client::protocol::mucp::lowat;
 use crate::error::{Error, ErrorKind};
 use crate::transport::http::{Fault, Message, Reader, Side};
 use bytes::BytesMut;
@@ -9,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// A connection and its buffers, which calls on it share.
 #[derive(Debug)]
@@ -19,6 +21,17 @@ pub(super) struct Wire {
     pub(super) output: Output,
     /// How many requests were written: the next `Micro-Id`.
     pub(super) asked: u64,
+    /// What the last reply was like.
+    pub(super) size: Size,
+}
+
+/// How a reply arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// All its bytes.
+    pub(super) bytes: usize,
+    /// In so many reads.
+    pub(super) reads: u32,
 }
 
 /// Where a request is put together.
@@ -46,6 +59,9 @@ pub(super) enum Broken {
 const ROOM: usize = 4 << 10;
 const MOST: usize = 1 << 20;
 
+/// The longest that a reply is left to gather.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// A buffer that grew beyond this is not kept, in bytes.
 const KEPT: usize = 64 << 10;
 
@@ -57,17 +73,25 @@ impl Wire {
             input: BytesMut::with_capacity(ROOM),
             output: Output { lines: Vec::with_capacity(1024), body: Vec::with_capacity(256), message: Vec::new() },
             asked: 0,
+            size: Size::default(),
         }
     }
 
-    /// Writes what was put together and waits for the reply.
+    /// Writes what was put together and waits for the reply, of which so many bytes are expected at once.
     ///
     /// # Cancel safety
     /// The connection is of no more use afterwards.
-    pub(super) async fn exchange(&mut self) -> Result<Message, Broken> {
+    pub(super) async fn exchange(&mut self, expected: Option<usize>) -> Result<Message, Broken> {
+        let waits = expected.is_some_and(|expected| lowat::set(&self.stream, expected));
         self.stream.write_all(&self.output.message).await.map_err(Broken::Unsent)?;
         self.asked += 1;
-        let message = receive(&mut self.stream, &mut self.reader, &mut self.input).await;
+        if waits {
+            // What comes of it, the read says.
+            let _ = timeout(GATHER, self.stream.readable()).await;
+            lowat::set(&self.stream, 1);
+        }
+        self.size = Size::default();
+        let message = receive(&mut self.stream, &mut self.reader, &mut self.input, &mut self.size).await;
         self.output.shrink();
         if matches!(&message, Ok(Some(message)) if message.body.len() > KEPT) && self.input.is_empty() {
             // It is the end of the allocation that held the body, and would keep all of it.
@@ -128,6 +152,7 @@ pub(super) async fn receive(
     stream: &mut (impl AsyncReadExt + Unpin),
     reader: &mut Reader,
     input: &mut BytesMut,
+    size: &mut Size,
 ) -> Result<Option<Message>, Broken> {
     loop {
         if let Some(message) = reader.next(input, false).map_err(Broken::Fault)? {
@@ -136,7 +161,10 @@ pub(super) async fn receive(
         input.reserve(reader.wants(input).clamp(ROOM, MOST));
         match stream.read_buf(input).await {
             Ok(0) => return reader.next(input, true).map_err(Broken::Fault),
-            Ok(_) => {}
+            Ok(count) => {
+                size.bytes += count;
+                size.reads += 1;
+            }
             Err(error) => return Err(Broken::Sent(error)),
         }
     }
@@ -177,9 +205,29 @@ mod tests {
         let (mut server, _) = listener.accept().await.unwrap();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n");
         let reply = [head.into_bytes(), vec![b'x'; SIZE]].concat();
-        let (message, written) = tokio::join!(wire.exchange(), server.write_all(&reply));
+        let (message, written) = tokio::join!(wire.exchange(None), server.write_all(&reply));
         written.unwrap();
         assert_eq!(message.unwrap().body.len(), SIZE);
         assert!(!wire.input.try_reclaim(SIZE / 2));
+    }
+
+    #[tokio::test]
+    async fn a_reply_shorter_than_expected_is_read_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        server.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        let mut wire = Wire::new(client, 100);
+        assert_eq!(wire.exchange(Some(100_000)).await.unwrap().body, "ok");
+        assert_eq!(wire.size.bytes, 40);
+    }
+
+    #[tokio::test]
+    async fn an_end_is_heard_whatever_is_expected() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        drop(listener.accept().await.unwrap());
+        let mut wire = Wire::new(client, 100);
+        assert!(matches!(wire.exchange(Some(100_000)).await, Err(Broken::Silent)));
     }
 }
