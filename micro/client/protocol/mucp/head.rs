@@ -40,7 +40,7 @@ impl Head<'_> {
         }
         number(out, "Micro-Id: ", u128::from(self.id));
         number(out, "X-Micro-Id: ", u128::from(self.id));
-        if !self.from.is_empty() {
+        if !self.from.is_empty() && is_value(self.from) {
             text(out, "Micro-From-Service: ", self.from);
             text(out, "X-Micro-From-Service: ", self.from);
         }
@@ -165,6 +165,7 @@ mod tests {
             ("B", "\u{7f}"),
         ];
         assert_eq!(lines(&bad, "me"), lines(&[], "me"));
+        assert_eq!(lines(&[], "me\r\nMicro-Error: e"), lines(&[], ""));
         assert!(
             lines(&[("Micro-From-Service", "you"), ("Micro-Bot-Room", "é")], "")
                 .ends_with("Micro-From-Service: you\r\nMicro-Bot-Room: é\r\n")
