@@ -1,6 +1,6 @@
 //! All ways by name: the one place that knows them. One row a way.
 
-use crate::codec::{Codec, bytes::Octets, json::Json, jsonrpc::JsonRpc, proto::Proto, protorpc::ProtoRpc};
+use crate::codec::{Codec, bytes::Octets, grpc, json::Json, jsonrpc::JsonRpc, proto::Proto, protorpc::ProtoRpc};
 use crate::registry::{Registry, file, memory};
 use crate::selector::strategy::{Random, RoundRobin, Strategy};
 use section::{Problem, Section};
@@ -55,6 +55,9 @@ pub const CODECS: &[CodecKind] = &[
     CodecKind { name: "application/protobuf", codec: &Proto, legacy: &ProtoRpc },
     CodecKind { name: "application/proto-rpc", codec: &ProtoRpc, legacy: &ProtoRpc },
     CodecKind { name: "application/octet-stream", codec: &Octets, legacy: &ProtoRpc },
+    CodecKind { name: "application/grpc", codec: &grpc::BARE, legacy: &grpc::BARE },
+    CodecKind { name: "application/grpc+json", codec: &grpc::WITH_JSON, legacy: &grpc::WITH_JSON },
+    CodecKind { name: "application/grpc+proto", codec: &grpc::PROTO, legacy: &grpc::PROTO },
 ];
 
 /// A way to choose among nodes: one row of [`STRATEGIES`].

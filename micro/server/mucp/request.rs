@@ -1,13 +1,11 @@
 //! What a mucp request asks, whichever generation of go-micro wrote it (WIRE §13). Pure.
 
+use crate::client::request::PROTOBUF;
 use crate::codec::bytes::Octets;
-use crate::codec::json::Json;
-use crate::codec::jsonrpc::JsonRpc;
-use crate::codec::proto::Proto;
-use crate::codec::protorpc::ProtoRpc;
-use crate::codec::{Codec, EOS, Kind, grpc};
+use crate::codec::{Codec, EOS, Kind};
 use crate::error::Error;
 use crate::header::Header;
+use crate::open::CODECS;
 use crate::server::mucp::reply::Form;
 use crate::transport::http::Message;
 use bytes::Bytes;
@@ -186,21 +184,14 @@ impl<'a> Names<'a> {
     /// The table of WIRE §3. Parameters of a content type are passed over.
     fn codec(&self) -> Option<&'static dyn Codec> {
         let enveloped = self.is_enveloped();
-        let Some(content_type) = self.content_type else {
-            return (!enveloped).then_some(&Proto);
+        let bare = match self.content_type {
+            Some(content_type) => content_type.split(';').next().unwrap_or_default().trim_end(),
+            None if enveloped => return None,
+            None => PROTOBUF,
         };
-        let bare = content_type.split(';').next().unwrap_or_default().trim_end();
-        Some(match bare {
-            "application/json" if !enveloped => &Json,
-            "application/protobuf" if !enveloped => &Proto,
-            "application/octet-stream" if !enveloped && !self.is_v0_17() => &Octets,
-            "application/json" | "application/json-rpc" => &JsonRpc,
-            "application/protobuf" | "application/proto-rpc" | "application/octet-stream" => &ProtoRpc,
-            "application/grpc" => &grpc::BARE,
-            "application/grpc+proto" => &grpc::PROTO,
-            "application/grpc+json" => &grpc::WITH_JSON,
-            _ => return None,
-        })
+        let row = CODECS.iter().find(|row| row.name == bare)?;
+        let legacy = enveloped || (bare == Octets.content_type() && self.is_v0_17());
+        Some(if legacy { row.legacy } else { row.codec })
     }
 }
 
