@@ -163,7 +163,9 @@ async fn explain(command: &dyn Command) -> Reply {
     let nothing = Args::default();
     let fields = AssertUnwindSafe(command.fields(&nothing)).catch_unwind();
     let fields = tokio::time::timeout(FIELDS, fields).await.ok().and_then(Result::ok).unwrap_or_default();
-    lines.extend(fields.iter().map(field));
+    // What the details explain as an option needs no second line.
+    let told = |field: &&Field| !line.details.contains(&format!("--{}", field.name));
+    lines.extend(fields.iter().filter(told).map(field));
     lines.extend(line.details.lines().map(str::to_owned));
     let example = example(command).await;
     if let Some(example) = example.or_else(|| command.spec().examples.first().map(ToString::to_string)) {

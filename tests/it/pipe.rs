@@ -108,6 +108,17 @@ fn the_demo_reads_and_writes_json_as_go_does() {
 }
 
 #[test]
+fn help_of_call_tells_its_fields_options_and_spellings_once_each() {
+    let help = demo("help call\n").stdout;
+    for part in
+        ["  service (text, required): ", "  name=John ", "  <\"name\":\"John\"> ", "  --metadata k=v ", "for example: "]
+    {
+        assert_eq!(help.matches(part).count(), 1, "{part}: {help}");
+    }
+    assert!(!help.contains("node (text)"), "{help}");
+}
+
+#[test]
 fn a_wrong_call_says_what_is_wrong_and_what_to_type() {
     let replies = objects(
         "call go.micro.srv.greeter Say.Hello nmae=John\ncall go.micro.srv.greeter Say.Helo {}\ncall go.micro.srv.greter Say.Hello {}\n",
