@@ -171,23 +171,20 @@ async fn a_registration_that_was_given_up_does_not_end_after_the_deregistration(
     let folder = folder();
     let path = folder.path().join("services.json");
     let file = File::new(&path);
-    let lock =
-        |()| nix::fcntl::Flock::lock(fs::File::open(folder.path()).unwrap(), nix::fcntl::FlockArg::LockExclusive);
-    for _ in 0..5 {
-        let held = lock(()).unwrap();
-        let a = service("a", "1", &["n1"]);
-        {
-            let mut given_up = file.register(&a, None);
-            assert!(futures_util::poll!(&mut given_up).is_pending());
-        }
-        let mut gone = file.deregister(&a);
-        assert!(futures_util::poll!(&mut gone).is_pending());
-        drop(held);
-        gone.await.unwrap();
-        // Whoever is still at work has the lock or waits for it, and a turn later is through.
-        file.register(&service("b", "1", &["n1"]), None).await.unwrap();
-        assert_eq!(file.list().await.unwrap(), ["b"]);
+    let held = nix::fcntl::Flock::lock(fs::File::open(folder.path()).unwrap(), nix::fcntl::FlockArg::LockExclusive);
+    let held = held.unwrap();
+    let a = service("a", "1", &["n1"]);
+    {
+        let mut given_up = file.register(&a, None);
+        assert!(futures_util::poll!(&mut given_up).is_pending());
     }
+    spawn_blocking(|| ()).await.unwrap();
+    assert!(file.inner.turn.try_lock().is_err(), "it is still at work");
+    let mut gone = file.deregister(&a);
+    assert!(futures_util::poll!(&mut gone).is_pending());
+    drop(held);
+    gone.await.unwrap();
+    assert_eq!(file.list().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]
