@@ -52,7 +52,7 @@ pub(crate) struct Line {
 /// # Errors
 /// clap's: a usage error, or the text of `--help` and `--version`.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let mut words: Vec<_> = words.into_iter().map(two_dashes).collect();
+    let mut words = two_dashes(words);
     match words.get(1).and_then(|word| word.to_str()) {
         None => words.push("--help".into()),
         Some("-v") => words[1] = "--version".into(),
@@ -88,8 +88,24 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Argumen
     Ok(arguments)
 }
 
-/// go-micro took one dash or two: `-registry=mdns`.
-fn two_dashes(word: OsString) -> OsString {
+/// go-micro took one dash or two: `-registry=mdns`. What follows a command of the bot is the command's own.
+fn two_dashes(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let (mut value_follows, mut ours) = (true, true);
+    for word in words {
+        let word = if ours { with_two_dashes(word) } else { word };
+        let text = word.to_string_lossy();
+        if !text.starts_with('-') && !value_follows && text != "bot" && text != "demo" {
+            ours = false;
+        }
+        value_follows = text.starts_with('-') && !text.contains('=');
+        drop(text);
+        all.push(word);
+    }
+    all
+}
+
+fn with_two_dashes(word: OsString) -> OsString {
     let Some(text) = word.to_str() else { return word };
     let Some(rest) = text.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return word };
     let name = rest.split('=').next().unwrap_or(rest);
@@ -251,6 +267,7 @@ mod tests {
         assert_eq!(text(&["call", "s", "M.M", "name=it's me"]), "call s M.M name=\"it's me\"");
         assert_eq!(text(&["call", "s", "M.M", r#"q=it's "\" x"#]), r#"call s M.M q="it's \"\\\" x""#);
         assert_eq!(text(&["query", "s", "M.M"]), "call s M.M");
+        assert_eq!(text(&["-registry", "file", "echo", "-server", "x"]), "echo -server x");
         assert_eq!(text(&["health", "s", "--exit-code", "--json"]), "health s");
     }
 

@@ -35,14 +35,13 @@ fn services_of_another_process_come_and_go() {
 }
 
 #[test]
-fn a_process_that_is_killed_is_forgotten_within_30_s() {
+fn a_process_that_is_killed_is_forgotten() {
     let address = address();
     let mut bot = start(&address, &["bot"]);
     let demo = start(&address, &["demo"]);
     bot.until("demo", |answer| answer.starts_with("node 2")).unwrap();
     demo.signal(Signal::SIGKILL).unwrap();
-    let (_, took) = bot.until("demo", |answer| answer.contains("I do not know")).unwrap();
-    assert!(took < Duration::from_secs(45), "{took:?}");
+    bot.until("demo", |answer| answer.contains("I do not know")).unwrap();
 }
 
 #[test]
