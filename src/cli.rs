@@ -129,6 +129,7 @@ fn line(word: &str, rest: impl Iterator<Item = String>) -> Result<Line, clap::Er
         "call".clone_into(&mut line.word);
         "call".clone_into(&mut line.text);
     }
+    let mut names_service = ["call", "call!", "stream"].iter().any(|name| line.word.eq_ignore_ascii_case(name));
     for word in rest {
         match word.as_str() {
             "--json" => line.json = true,
@@ -136,11 +137,21 @@ fn line(word: &str, rest: impl Iterator<Item = String>) -> Result<Line, clap::Er
             _ => {
                 misplaced(&word)?;
                 line.text.push(' ');
-                line.text.push_str(&quoted(word));
+                if names_service && !word.starts_with('-') {
+                    names_service = false;
+                    line.text.push_str(&as_one_word(word));
+                } else {
+                    line.text.push_str(&quoted(word));
+                }
             }
         }
     }
     Ok(line)
+}
+
+/// A service's name may have blanks.
+fn as_one_word(word: String) -> String {
+    if word.contains(char::is_whitespace) { commands::json::quoted(&word) } else { word }
 }
 
 fn quoted(word: String) -> String {
@@ -267,6 +278,7 @@ mod tests {
         assert_eq!(text(&["call", "s", "M.M", "name=it's me"]), "call s M.M name=\"it's me\"");
         assert_eq!(text(&["call", "s", "M.M", r#"q=it's "\" x"#]), r#"call s M.M q="it's \"\\\" x""#);
         assert_eq!(text(&["query", "s", "M.M"]), "call s M.M");
+        assert_eq!(text(&["call", "a b", "M.M", "{ }"]), "call \"a b\" M.M { }");
         assert_eq!(text(&["-registry", "file", "echo", "-server", "x"]), "echo -server x");
         assert_eq!(text(&["health", "s", "--exit-code", "--json"]), "health s");
     }

@@ -26,6 +26,8 @@ pub struct Config {
     pub register_ttl: u64,
     /// Seconds between renewals.
     pub register_interval: u64,
+    /// The largest request, in bytes.
+    pub max_message: usize,
 }
 
 impl Default for Config {
@@ -39,6 +41,7 @@ impl Default for Config {
             metadata: Vec::new(),
             register_ttl: 60,
             register_interval: 30,
+            max_message: Options::default().max_message,
         }
     }
 }
@@ -69,6 +72,14 @@ pub fn open(section: &Section) -> (Options, Vec<Problem>) {
             cure: "write at most half of register_ttl".to_owned(),
         });
     }
+    if config.max_message == 0 {
+        problems.push(Problem {
+            place: section.place("max_message"),
+            key: format!("{}.max_message", section.path()),
+            text: "no request fits into 0 bytes".to_owned(),
+            cure: "write 16777216".to_owned(),
+        });
+    }
     let options = Options {
         name: config.name,
         version: config.version,
@@ -78,6 +89,7 @@ pub fn open(section: &Section) -> (Options, Vec<Problem>) {
         metadata,
         ttl: Duration::from_secs(config.register_ttl),
         interval: Duration::from_secs(config.register_interval),
+        max_message: config.max_message,
         ..Options::default()
     };
     (options, problems)
