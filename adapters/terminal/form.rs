@@ -9,6 +9,7 @@ use bot::reply::Reply;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// One form of answers. Each answer ends with a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,26 @@ fn json(number: Option<u64>, reply: &Reply, into: &mut Vec<u8>) {
         tracing::error!(%error, "an answer is no JSON");
         into.truncate(start);
     }
+    escape(into, start);
+}
+
+/// Escapes from `start` on what JSON lets stand and a terminal would obey; it can only stand in strings.
+fn escape(json: &mut Vec<u8>, start: usize) {
+    let steers = |one: char| matches!(one, '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let Ok(text) = std::str::from_utf8(&json[start..]) else { return };
+    if !text.contains(steers) {
+        return;
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for one in text.chars() {
+        if steers(one) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(one));
+        } else {
+            escaped.push(one);
+        }
+    }
+    json.truncate(start);
+    json.extend_from_slice(escaped.as_bytes());
 }
 
 /// The same JSON without line ends. Inside strings they are escaped, so those found are blanks between tokens.
@@ -132,6 +153,15 @@ mod tests {
         insta::assert_snapshot!(as_json(Some(2), &reply), @r#"{"n":2,"ok":true,"kind":"ok","text":"a\nb\u0000","data":{   "a\n": [1, 2.50] }}"#);
         let failed = Reply { failed: Some(CommandErrorKind::NotFound), ..Reply::text("no such service") };
         insta::assert_snapshot!(as_json(None, &failed), @r#"{"n":null,"ok":false,"kind":"not_found","text":"no such service","data":null}"#);
+    }
+
+    #[test]
+    fn json_escapes_what_would_steer_a_terminal() {
+        let data = RawValue::from_string("[\"\u{9b}é\u{202e}\"]".into()).unwrap();
+        let line = as_json(None, &Reply { data: Some(data), ..Reply::text("\x1b\x7f\u{9b}é") });
+        insta::assert_snapshot!(line, @r#"{"n":null,"ok":true,"kind":"ok","text":"\u001b\u007f\u009bé","data":["\u009bé\u202e"]}"#);
+        let back: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&back["text"], &back["data"][0]), (&"\x1b\x7f\u{9b}é".into(), &"\u{9b}é\u{202e}".into()));
     }
 
     #[test]

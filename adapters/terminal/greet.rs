@@ -42,7 +42,8 @@ fn text(found: Option<&Found>) -> String {
     )
 }
 
-/// A service that is no command and has an endpoint of its own.
+/// A service that is no command and has an endpoint of its own; rather one that takes a name, since that line does
+/// something that people see.
 async fn find(inbox: &Inbox, us: &Us) -> Option<Found> {
     let catalogue = inbox.catalogue().borrow().clone();
     let is_command = |service: &str| {
@@ -50,14 +51,19 @@ async fn find(inbox: &Inbox, us: &Us) -> Option<Found> {
         catalogue.iter().any(|spec| spec.name.eq_ignore_ascii_case(word) || spec.name.eq_ignore_ascii_case(service))
     };
     let services = words(inbox, us, "health", "").await;
+    let mut first = None;
     for service in services.into_iter().filter(|service| is_plain(service) && !is_command(service)).take(TRIED) {
         let endpoints = words(inbox, us, "call", &service).await;
         if let Some(endpoint) = endpoints.into_iter().find(|name| is_plain(name) && !name.starts_with("Debug.")) {
             let fields = words(inbox, us, "call", &format!("{service} {endpoint}")).await;
-            return Some(Found { service, endpoint, named: fields.iter().any(|field| field == "name=") });
+            let found = Found { service, endpoint, named: fields.iter().any(|field| field == "name=") };
+            if found.named {
+                return Some(found);
+            }
+            first.get_or_insert(found);
         }
     }
-    None
+    first
 }
 
 /// Whether a word can be typed as it is.
@@ -88,8 +94,10 @@ mod tests {
     #[tokio::test]
     async fn the_lines_are_made_of_what_is_there() {
         let there = vec![
-            ("health", "", vec!["go.micro.bot", "has blank", "go.micro.srv.greeter"]),
+            ("health", "", vec!["go.micro.bot", "go.micro.bot.demo", "has blank", "go.micro.srv.greeter"]),
             ("call", "go.micro.bot", vec!["Debug.Health"]),
+            ("call", "go.micro.bot.demo", vec!["Command.Exec"]),
+            ("call", "go.micro.bot.demo Command.Exec", vec!["args="]),
             ("call", "go.micro.srv.greeter", vec!["Say.Hello"]),
             ("call", "go.micro.srv.greeter Say.Hello", vec!["name=", "--timeout"]),
         ];

@@ -4,6 +4,7 @@ use super::form::{Form, number};
 use super::frame::{Framer, Heard};
 use super::mode::{PutBack, Tty};
 use super::out::{Out, Poster};
+use super::screen::{Board, Screen};
 use super::tab::{Question, Tab};
 use super::{Config, Us, greet, no_thread};
 use async_trait::async_trait;
@@ -14,14 +15,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
-use rustyline::{ColorMode, CompletionType, Editor, ExternalPrinter};
+use rustyline::{ColorMode, CompletionType, Editor};
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,6 +31,9 @@ const PROMPT: &str = "micro> ";
 
 /// Within this time a second Ctrl-C leaves.
 const TWICE: Duration = Duration::from_secs(2);
+
+/// Lines that may be typed ahead of a bot that has no room.
+const AHEAD: usize = 4096;
 
 /// Lines that are kept.
 const KEPT: usize = 1000;
@@ -44,8 +47,8 @@ pub(crate) enum Event {
     Asks(Question),
     /// What runs is to be stopped.
     Stop,
-    /// Ctrl-C did nothing, and what it may do is to be said.
-    Hint,
+    /// Something is to be said that answers no message.
+    Says(&'static str),
 }
 
 /// The terminal for people.
@@ -58,8 +61,7 @@ pub(crate) struct Line {
     output: File,
     /// Whether this terminal can do it.
     edits: bool,
-    /// Whether a line is being edited.
-    editing: Arc<AtomicBool>,
+    board: Arc<Board>,
     /// Lines that were typed and are not yet delivered: Ctrl-C stops them too.
     typed: Arc<AtomicUsize>,
 }
@@ -71,12 +73,12 @@ impl Line {
     /// No thread can be started, or the terminal cannot be used.
     pub(crate) fn new(us: Us, config: &Config, input: File, output: File) -> io::Result<Self> {
         let form = if config.json { Form::Json } else { Form::People { colour: config.colour } };
-        let mut editor = editor(config.colour).map_err(io::Error::other)?;
-        let editing = Arc::new(AtomicBool::new(false));
+        let mut editor = editor().map_err(io::Error::other)?;
         // A terminal that cannot do it (TERM=dumb) gets its answers as they come.
         let printer = editor.create_external_printer().ok().map(|printer| Box::new(printer) as Box<_>);
         let edits = printer.is_some();
-        let screen = Screen { printer, output: output.try_clone()?, editing: editing.clone() };
+        let board = Arc::new(Board::default());
+        let screen = Screen::new(printer, output.try_clone()?, board.clone());
         let out = Out::start(screen, form)?;
         Ok(Self {
             us,
@@ -86,7 +88,7 @@ impl Line {
             input,
             output,
             edits,
-            editing,
+            board,
             typed: Arc::default(),
         })
     }
@@ -114,7 +116,7 @@ impl Line {
                 Some(Event::Stop) => {
                     self.deliver(inbox, "stop".to_owned()).await;
                 }
-                Some(Event::Hint) => self.out.add(|into| into.extend_from_slice(HINT)).await,
+                Some(Event::Says(text)) => self.out.add(|into| into.extend_from_slice(text.as_bytes())).await,
                 Some(Event::Asks(question)) => answers.push(async move {
                     let words = greet::words(inbox, &self.us, &question.command, &question.rest).await;
                     let _ = question.answer.try_send(words);
@@ -165,15 +167,15 @@ impl Line {
         mut editor: Editor<Tab, DefaultHistory>,
         tty: Arc<Tty>,
     ) -> Result<mpsc::Receiver<Event>, AdapterError> {
-        let (events, heard) = mpsc::channel(8);
-        editor.set_helper(Some(Tab::new(inbox.catalogue(), events.clone())));
+        let (events, heard) = mpsc::channel(AHEAD);
+        editor.set_helper(Some(Tab::new(inbox.catalogue(), events.clone(), self.board.clone())));
         let history = self.history.clone();
         let desk = Desk {
             editor,
             events,
             history,
             out: self.out.share(),
-            editing: self.editing.clone(),
+            board: self.board.clone(),
             typed: self.typed.clone(),
         };
         let edit = move || {
@@ -185,7 +187,11 @@ impl Line {
     }
 }
 
-const HINT: &[u8] = b"Ctrl-C again leaves, and so does Ctrl-D.\n";
+/// Said where Ctrl-C had nothing to do.
+const HINT: &str = "Ctrl-C again leaves, and so does Ctrl-D.\n";
+
+/// Said where keys came that are no text.
+const GARBLED: &str = "malformed: what was typed is not UTF-8\n";
 
 #[async_trait]
 impl Adapter for Line {
@@ -199,7 +205,7 @@ impl Adapter for Line {
         let Some(editor) = editor else { return Ok(()) };
         let (input, output) = (self.input.try_clone(), self.output.try_clone());
         let (input, output) = (input.map_err(no_thread)?, output.map_err(no_thread)?);
-        let tty = Tty::take(input, output, self.editing.clone(), self.edits);
+        let tty = Tty::take(input, output, self.board.clone(), self.edits);
         let taken = PutBack(tty.clone());
         let greeting = greet::greeting(&inbox, &self.us).await;
         self.out.add(|into| into.extend_from_slice(greeting.as_bytes())).await;
@@ -245,44 +251,15 @@ impl fmt::Debug for Line {
     }
 }
 
-fn editor(colour: bool) -> rustyline::Result<Editor<Tab, DefaultHistory>> {
+fn editor() -> rustyline::Result<Editor<Tab, DefaultHistory>> {
     let config = rustyline::Config::builder()
         .max_history_size(KEPT)?
         .history_ignore_space(true)
         .completion_type(CompletionType::List)
-        .color_mode(if colour { ColorMode::Enabled } else { ColorMode::Disabled })
+        // It paints nothing by itself, and the board must be told of each line that is drawn.
+        .color_mode(ColorMode::Forced)
         .build();
     Editor::with_config(config)
-}
-
-/// Where answers are shown: above the line that is being edited, if one is.
-struct Screen {
-    printer: Option<Box<dyn ExternalPrinter + Send>>,
-    output: File,
-    editing: Arc<AtomicBool>,
-}
-
-impl Write for Screen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.printer {
-            // Nobody would take what is printed while nobody edits.
-            Some(printer) if self.editing.load(Ordering::SeqCst) => {
-                printer.print(String::from_utf8_lossy(bytes).into_owned()).map_err(io::Error::other)?;
-                Ok(bytes.len())
-            }
-            _ => self.output.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
-    }
-}
-
-impl AsFd for Screen {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.output.as_fd()
-    }
 }
 
 /// The thread that edits lines.
@@ -292,8 +269,14 @@ struct Desk {
     /// Empty: nowhere.
     history: PathBuf,
     out: Arc<Out>,
-    editing: Arc<AtomicBool>,
+    board: Arc<Board>,
     typed: Arc<AtomicUsize>,
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.board.ended();
+    }
 }
 
 impl Desk {
@@ -304,9 +287,11 @@ impl Desk {
             if self.events.is_closed() {
                 return;
             }
-            self.editing.store(true, Ordering::SeqCst);
+            self.board.away();
             let read = self.editor.readline(PROMPT);
-            self.editing.store(false, Ordering::SeqCst);
+            if read.is_err() {
+                self.board.broken();
+            }
             let event = match read {
                 Ok(text) => {
                     pressed = None;
@@ -323,9 +308,10 @@ impl Desk {
                         Press::Leaves => return,
                         Press::Clears => continue,
                         Press::Stops => Event::Stop,
-                        Press::Hints => Event::Hint,
+                        Press::Hints => Event::Says(HINT),
                     }
                 }
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => Event::Says(GARBLED),
                 Err(ReadlineError::Eof) => return,
                 Err(error) => {
                     tracing::error!(%error, "cannot read the terminal");

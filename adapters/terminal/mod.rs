@@ -18,6 +18,8 @@ mod pipe;
 #[cfg(test)]
 mod pty;
 #[cfg(feature = "terminal")]
+mod screen;
+#[cfg(feature = "terminal")]
 mod tab;
 
 use bot::adapter::{Adapter, AdapterError, AdapterErrorKind};

@@ -1,9 +1,9 @@
 //! The terminal's mode: as it was found, and as it is while the bot has it.
 
+use super::screen::Board;
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// No more pastes in brackets.
@@ -16,14 +16,13 @@ pub(crate) struct Tty {
     found: Mutex<Option<Termios>>,
     input: File,
     output: File,
-    /// Whether a line is being edited.
-    editing: Arc<AtomicBool>,
+    board: Arc<Board>,
 }
 
 impl Tty {
     /// Remembers the mode of `input`. If line editing `edits` it, keys typed between two lines wait for the next one:
     /// nothing echoes them, and Ctrl-C and Ctrl-D are keys there too.
-    pub(crate) fn take(input: File, output: File, editing: Arc<AtomicBool>, edits: bool) -> Arc<Self> {
+    pub(crate) fn take(input: File, output: File, board: Arc<Board>, edits: bool) -> Arc<Self> {
         let found = tcgetattr(&input).ok();
         if edits && let Some(found) = &found {
             let mut ours = found.clone();
@@ -32,7 +31,7 @@ impl Tty {
             ours.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
             let _ = tcsetattr(&input, SetArg::TCSANOW, &ours);
         }
-        Arc::new(Self { found: Mutex::new(found), input, output, editing })
+        Arc::new(Self { found: Mutex::new(found), input, output, board })
     }
 
     /// Puts the mode back.
@@ -50,7 +49,7 @@ pub(crate) struct PutBack(pub(crate) Arc<Tty>);
 impl Drop for PutBack {
     fn drop(&mut self) {
         self.0.put_back();
-        if self.0.editing.load(Ordering::SeqCst) {
+        if self.0.board.is_edited() {
             // What the shell writes next begins a line.
             let mut output = &self.0.output;
             let _ = output.write_all(PASTE_OFF).and_then(|()| output.write_all(b"\n"));

@@ -21,7 +21,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use toml::Value;
 
 /// Far more than anything takes.
@@ -66,12 +66,40 @@ impl Desk {
         Self { child, keys: master.into(), slave, mode, control, folder, seen: String::new() }
     }
 
-    fn types(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
+    fn types(&mut self, keys: impl AsRef<[u8]>) {
+        self.keys.write_all(keys.as_ref()).unwrap();
     }
 
     fn tells(&mut self, what: u8) {
         self.control.write_all(&[what]).unwrap();
+    }
+
+    /// Types a line; at its answer, the bot is done with it.
+    fn asks(&mut self, line: &str) {
+        self.types(format!("{line}\r"));
+        self.until(&format!("you said {line}\r\n"));
+        self.tells(b'd');
+        self.control.read_exact(&mut [0]).unwrap();
+    }
+
+    /// Asks what is not answered until something else happens; it is with the bot then.
+    fn asks_slowly(&mut self) {
+        self.types("slow\r");
+        self.until("this takes a while\r\n");
+        self.until("micro> ");
+    }
+
+    /// Types this once a second until the child ends.
+    fn types_until_it_ends(&mut self, keys: &str) {
+        self.control.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let began = Instant::now();
+        loop {
+            self.types(keys);
+            match self.control.read(&mut [0]) {
+                Ok(count) => return assert_eq!(count, 0),
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+            }
+        }
     }
 
     /// Waits until the screen has shown this text since it showed the last one that was waited for.
@@ -145,8 +173,7 @@ fn the_greeting_has_three_lines_worth_typing() {
 #[test]
 fn an_answer_comes_above_the_line_that_is_edited() {
     let mut desk = Desk::new();
-    desk.types("slow\r");
-    desk.until("micro> ");
+    desk.asks_slowly();
     desk.types("half");
     desk.until("half");
     desk.tells(b'a');
@@ -163,15 +190,13 @@ fn ctrl_c_clears_a_line_stops_what_runs_and_twice_leaves() {
     desk.until("nonsense");
     desk.types("\x03");
     desk.until("micro> ");
-    desk.types("slow\r");
-    desk.until("micro> ");
+    desk.asks_slowly();
     desk.types("\x03");
     desk.until("stopped slow\r\n");
-    desk.types("ping\r");
-    desk.until("you said ping\r\n");
+    desk.asks("ping");
     desk.types("\x03");
     desk.until("Ctrl-C again leaves");
-    desk.types("\x03");
+    desk.types_until_it_ends("\x03");
     assert!(desk.ends().success());
 }
 
@@ -219,6 +244,31 @@ fn a_block_goes_on_until_its_fence_closes_and_pasted_lines_are_a_message_each() 
 }
 
 #[test]
+fn keys_typed_ahead_are_not_lost_and_keys_that_are_no_text_are_told() {
+    let mut desk = Desk::new();
+    desk.types("one\rtwo\rthr");
+    desk.until("you said one\r\n");
+    desk.until("you said two\r\n");
+    desk.until("thr");
+    desk.types("ee\r");
+    desk.until("you said three\r\n");
+    desk.types(b"\xff\xfe\r");
+    desk.until("malformed: ");
+    desk.asks("ping");
+}
+
+#[test]
+fn lines_typed_ahead_are_answered_in_order_also_where_the_input_ends() {
+    let mut desk = Desk::new();
+    let lines: Vec<String> = (0..30).map(|n| format!("line {n}\r")).collect();
+    desk.types(lines.concat() + "\x04");
+    for n in 0..30 {
+        desk.until(&format!("you said line {n}\r\n"));
+    }
+    assert!(desk.ends().success());
+}
+
+#[test]
 fn answers_are_for_people_and_cannot_steer_the_terminal() {
     let mut desk = Desk::new();
     desk.types("table\r");
@@ -262,7 +312,10 @@ async fn serve(adapter: Arc<dyn Adapter>, mut control: tokio::net::UnixStream) {
         tokio::select! {
             listened = &mut listens => return listened.unwrap(),
             Some(message) = heard.recv() => match message.text() {
-                "slow" => slow = Some(message),
+                "slow" => {
+                    adapter.post(&message.place, &Reply::text("this takes a while")).await.unwrap();
+                    slow = Some(message);
+                }
                 "stop" => {
                     answer(&*adapter, &slow.take().unwrap(), Reply::text("stopped slow")).await;
                     answer(&*adapter, &message, Reply::text("stopping")).await;
@@ -276,6 +329,7 @@ async fn serve(adapter: Arc<dyn Adapter>, mut control: tokio::net::UnixStream) {
             },
             Ok(order) = control.read_u8() => match order {
                 b'a' => answer(&*adapter, &slow.take().unwrap(), Reply::text("late answer")).await,
+                b'd' => control.write_u8(b'd').await.unwrap(),
                 b'c' => {
                     fake.closed.cancel();
                     fake.hang_up.cancel();

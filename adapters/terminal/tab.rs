@@ -2,10 +2,11 @@
 
 use bot::command::Spec;
 use rustyline::completion::Completer;
-use rustyline::highlight::Highlighter;
+use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::frame;
 use super::line::Event;
+use super::screen::Board;
 
 /// How long Tab waits for the bot.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -35,13 +37,16 @@ pub(crate) struct Question {
 pub(crate) struct Tab {
     catalogue: watch::Receiver<Arc<[Spec]>>,
     events: mpsc::Sender<Event>,
+    board: Arc<Board>,
     /// Whether nothing is typed at the prompt.
     blank: Cell<bool>,
+    /// Whether the line is being drawn because it changed.
+    changed: Cell<bool>,
 }
 
 impl Tab {
-    pub(crate) fn new(catalogue: watch::Receiver<Arc<[Spec]>>, events: mpsc::Sender<Event>) -> Self {
-        Self { catalogue, events, blank: Cell::new(true) }
+    pub(crate) fn new(catalogue: watch::Receiver<Arc<[Spec]>>, events: mpsc::Sender<Event>, board: Arc<Board>) -> Self {
+        Self { catalogue, events, board, blank: Cell::new(true), changed: Cell::new(false) }
     }
 
     /// Whether nothing was typed at the prompt when it was last drawn.
@@ -62,7 +67,21 @@ impl Tab {
 
 impl Helper for Tab {}
 
-impl Highlighter for Tab {}
+/// Paints nothing. A line is drawn either because it changed, which is told before, or below an answer that was shown.
+impl Highlighter for Tab {
+    fn highlight<'l>(&self, line: &'l str, _at: usize) -> Cow<'l, str> {
+        if !self.changed.take() {
+            self.board.shown();
+        }
+        Cow::Borrowed(line)
+    }
+
+    fn highlight_char(&self, _line: &str, _at: usize, _kind: CmdKind) -> bool {
+        self.changed.set(true);
+        // The whole line is drawn, so that each change is one drawing.
+        true
+    }
+}
 
 impl Hinter for Tab {
     type Hint = String;
@@ -70,14 +89,18 @@ impl Hinter for Tab {
     /// Hints nothing; it is told of every change of the line.
     fn hint(&self, line: &str, _at: usize, _context: &Context<'_>) -> Option<String> {
         self.blank.set(line.is_empty());
+        self.board.edits();
         None
     }
 }
 
 impl Validator for Tab {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let open = frame::is_open(context.input());
-        Ok(if open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+        if frame::is_open(context.input()) {
+            return Ok(ValidationResult::Incomplete);
+        }
+        self.board.away();
+        Ok(ValidationResult::Valid(None))
     }
 }
 
