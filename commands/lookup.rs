@@ -92,7 +92,8 @@ pub(crate) async fn unknown(registry: &dyn Registry, name: &str) -> CommandError
 /// The registry did not answer.
 pub(crate) fn away(registry: &dyn Registry, error: micro::error::Error) -> CommandError {
     let error = fault::plain(error);
-    let text = format!("registry {}: {}", registry.name(), error.text);
+    let name = format!("registry {}", registry.name());
+    let text = if error.text.starts_with(&name) { error.text } else { format!("{name}: {}", error.text) };
     CommandError { text, ..error }
 }
 

@@ -65,8 +65,28 @@ pub(crate) fn cure(name: &str, known: &[&str]) -> String {
     }
 }
 
+/// serde's words for types, and what people call them.
+const TYPES: [(&str, &str); 9] = [
+    ("a sequence", "a list: [\"…\"]"),
+    ("a string", "a text in quotes"),
+    ("a boolean", "true or false"),
+    ("usize", "a whole number from 0"),
+    ("u64", "a whole number from 0"),
+    ("u32", "a whole number from 0"),
+    ("u16", "a whole number from 0"),
+    ("i64", "a whole number"),
+    ("f64", "a number"),
+];
+
+/// serde's message in people's words.
 fn tidy(message: &str) -> String {
-    message.trim().replace('\n', ", ")
+    let message = message.trim().replace('\n', ", ");
+    let Some((found, expected)) = message.split_once(", expected ") else { return message };
+    let Some(found) = found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: ")) else {
+        return message;
+    };
+    let wanted = TYPES.iter().find(|(name, _)| *name == expected).map_or(expected, |(_, wanted)| wanted);
+    format!("{found} stands here, write {wanted}").replace("string \"", "the text \"")
 }
 
 /// The section's own leaves as a map, with the key at hand noted.
@@ -150,7 +170,7 @@ mod tests {
         insta::assert_snapshot!(problems.join("\n"), @r#"
         c.toml:4: limit: "5 parsecs" is no time; write 500ms, 5s, 1m30s
         c.toml:3: limt: unknown key; did you mean `limit`? known: retries, names, limit
-        c.toml:1: retries: invalid type: string "many", expected u32
+        c.toml:1: retries: the text "many" stands here, write a whole number from 0
         "#);
     }
 

@@ -130,6 +130,11 @@ fn line(word: &str, rest: impl Iterator<Item = String>) -> Result<Line, clap::Er
         "call".clone_into(&mut line.text);
     }
     let mut names_service = ["call", "call!", "stream"].iter().any(|name| line.word.eq_ignore_ascii_case(name));
+    let rest: Vec<String> = rest.collect();
+    if let Some(at) = rest.iter().take(2).position(|word| word == "--help" || word == "-h") {
+        let asked = rest[..at].iter().fold(line.text, |all, word| all + " " + word);
+        return Ok(Line { text: format!("help {asked}"), word: "help".to_owned(), json: false, exit_code: false });
+    }
     for word in rest {
         match word.as_str() {
             "--json" => line.json = true,
@@ -218,7 +223,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 
 fn arguments(scope: Scope) -> impl Iterator<Item = Arg> {
     FLAGS.iter().filter(move |flag| flag.scope == scope).map(|flag| {
-        let arg = Arg::new(flag.name).long(flag.name).help(help(flag));
+        let arg = Arg::new(flag.name).long(flag.name).help(help(flag)).global(flag.scope == Scope::Global);
         match flag.value {
             Value::Bool => arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
             Value::List => arg.action(ArgAction::Append).value_name("LIST"),
@@ -267,6 +272,7 @@ mod tests {
         let arguments = parsed(&["-registry=file", "--registry_address", "a,b", "--registry_address", "c", "bot"]);
         let set: Vec<_> = arguments.set.iter().map(|(flag, values)| (flag.key, values.join("|"))).collect();
         assert_eq!(set, [("registry.name", "file".to_owned()), ("registry.address", "a,b|c".to_owned())]);
+        assert_eq!(parsed(&["bot", "--registry", "file"]).set[0].1, ["file"]);
         let error = parse(["micro", "list", "services", "--registry=file"].map(OsString::from)).unwrap_err();
         assert!(error.to_string().contains("stands before the command"), "{error}");
     }
@@ -278,6 +284,8 @@ mod tests {
         assert_eq!(text(&["call", "s", "M.M", "name=it's me"]), "call s M.M name=\"it's me\"");
         assert_eq!(text(&["call", "s", "M.M", r#"q=it's "\" x"#]), r#"call s M.M q="it's \"\\\" x""#);
         assert_eq!(text(&["query", "s", "M.M"]), "call s M.M");
+        assert_eq!(text(&["call", "--help"]), "help call");
+        assert_eq!(text(&["list", "services", "-h"]), "help list services");
         assert_eq!(text(&["call", "a b", "M.M", "{ }"]), "call \"a b\" M.M { }");
         assert_eq!(text(&["-registry", "file", "echo", "-server", "x"]), "echo -server x");
         assert_eq!(text(&["health", "s", "--exit-code", "--json"]), "health s");

@@ -132,7 +132,7 @@ fn healthy(ill: &AtomicBool) -> Result<()> {
     if !ill.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let (detail, status) = ("ill: `demo well` cures it".to_owned(), "Service Unavailable".to_owned());
+    let (detail, status) = ("ill".to_owned(), "Service Unavailable".to_owned());
     Err(Error::service(Status { id: GREETER.to_owned(), code: 503, detail, status }))
 }
 

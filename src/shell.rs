@@ -14,7 +14,7 @@ use commands::Kit;
 use micro::registry::Registry;
 use micro::registry::service::{Node, Service};
 use std::io::{ErrorKind, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// How a shell command ended.
@@ -39,14 +39,21 @@ pub(crate) async fn run(config: &Config, registry: Arc<dyn Registry>, line: Line
         }
     };
     let known = is_known(&kit, &line.word);
-    let asked = bot.once(message(&line.text), Arc::new(Stdout { json: line.json }));
+    let stdout = Arc::new(Stdout { json: line.json, lost: Mutex::default() });
+    let asked = bot.once(message(&line.text), Arc::clone(&stdout) as Arc<dyn Sink>);
     let answer = tokio::select! {
         answer = asked => answer,
         () = signals.next() => Err(CommandError::new(CommandErrorKind::Cancelled, "stopped")),
     };
+    if let Some(outcome) = stdout.lost() {
+        return outcome;
+    }
     match answer {
         Ok(reply) => {
-            print(&reply, line.json);
+            stdout.print(&reply);
+            if let Some(outcome) = stdout.lost() {
+                return outcome;
+            }
             if line.word.eq_ignore_ascii_case("register") {
                 stay(&registry, &reply, signals).await;
             }
@@ -93,9 +100,11 @@ fn message(text: &str) -> Message {
     }
 }
 
-/// The parts of an answer, printed as they come.
+/// Where answers go, and whether they still can.
 struct Stdout {
     json: bool,
+    /// Why no more can be written: nobody reads on, which is no failure, or an error, which was told.
+    lost: Mutex<Option<Outcome>>,
 }
 
 #[async_trait]
@@ -103,33 +112,39 @@ impl Sink for Stdout {
     async fn show(&self, _progress: Reply) {}
 
     async fn say(&self, part: Reply) -> Result<(), CommandError> {
-        if print(&part, self.json) {
-            Ok(())
-        } else {
-            Err(CommandError::new(CommandErrorKind::Cancelled, "nobody reads on"))
+        self.print(&part);
+        match self.lost() {
+            None => Ok(()),
+            Some(_) => Err(CommandError::new(CommandErrorKind::Cancelled, "the answer cannot be written")),
         }
     }
 }
 
-/// Prints an answer and its newline; false if nobody reads it any more.
-fn print(reply: &Reply, json: bool) -> bool {
-    if reply.is_nothing() {
-        return true;
+impl Stdout {
+    fn lost(&self) -> Option<Outcome> {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let mut text = match (&reply.data, json) {
-        (Some(data), true) => data.get().to_owned(),
-        _ => reply.said().into_owned(),
-    };
-    text.push('\n');
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => false,
-        Err(error) => {
-            complain(&format!("cannot write: {error}"));
-            false
+
+    /// Prints an answer and its newline.
+    fn print(&self, reply: &Reply) {
+        if reply.is_nothing() {
+            return;
         }
-        Ok(()) => true,
+        let mut text = match (&reply.data, self.json) {
+            (Some(data), true) => data.get().to_owned(),
+            _ => reply.said().into_owned(),
+        };
+        text.push('\n');
+        let mut stdout = std::io::stdout().lock();
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            let lost = if error.kind() == ErrorKind::BrokenPipe {
+                Outcome::Done
+            } else {
+                complain(&format!("cannot write: {error}"));
+                Outcome::Failed
+            };
+            *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(lost);
+        }
     }
 }
 

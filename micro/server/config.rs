@@ -4,6 +4,7 @@ use crate::registry::service::Metadata;
 use crate::server::Options;
 use section::{Problem, Section};
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The section's keys and their defaults.
@@ -72,6 +73,14 @@ pub fn open(section: &Section) -> (Options, Vec<Problem>) {
             cure: "write at most half of register_ttl".to_owned(),
         });
     }
+    if !is_address(&config.address) {
+        problems.push(Problem {
+            place: section.place("address"),
+            key: format!("{}.address", section.path()),
+            text: format!("nobody can listen at \"{}\"", config.address),
+            cure: "write IP:PORT, or :PORT for every interface; port 0 is a free one".to_owned(),
+        });
+    }
     if config.max_message == 0 {
         problems.push(Problem {
             place: section.place("max_message"),
@@ -95,6 +104,18 @@ pub fn open(section: &Section) -> (Options, Vec<Problem>) {
     (options, problems)
 }
 
+/// Whether something can listen there: an IP and a port, or a port of every interface.
+fn is_address(text: &str) -> bool {
+    text.strip_prefix(':').map_or_else(
+        || text.parse::<SocketAddr>().is_ok() || text.strip_prefix("localhost:").is_some_and(is_port),
+        is_port,
+    )
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
+}
+
 /// Go's `:8080` is every interface.
 fn everywhere(address: String) -> String {
     if address.starts_with(':') { format!("0.0.0.0{address}") } else { address }
@@ -106,6 +127,11 @@ mod tests {
 
     #[test]
     fn pairs_and_times_are_checked() {
+        for (address, fine) in
+            [(":0", true), ("[::1]:80", true), ("localhost:1", true), ("8080", false), (":abc", false)]
+        {
+            assert_eq!(is_address(address), fine, "{address}");
+        }
         let text = "[server]\nmetadata = [\"zone=a\", \"=b\"]\nregister_ttl = 10\nregister_interval = 10\n";
         let (options, problems) = open(&Section::parse("c.toml", text).unwrap().sub("server"));
         assert_eq!(options.metadata.get("zone").map(String::as_str), Some("a"));
