@@ -29,7 +29,7 @@ fn main() -> ExitCode {
                 .arg(flag("quick", "fewer rounds"))
                 .arg(Arg::new("only").value_name("NAME").num_args(0..).help("only these figures")),
         )
-        .subcommand(Command::new("peer").about("Answers what `bench` asks").hide(true))
+        .subcommand(Command::new("peer").about("Answers what `bench` asks").hide(true).arg(Arg::new("awake")))
         .subcommand(Command::new("tidy").about("The invariants of ARCHITECTURE.md that neither Cargo nor a lint holds"))
         .get_matches();
     let done = match matches.subcommand() {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             let only: Vec<_> = bench.get_many::<String>("only").unwrap_or_default().cloned().collect();
             bench::run(bench.get_flag("quick"), &only)
         }
-        Some(("peer", _)) => bench::peer::serve(),
+        Some(("peer", peer)) => bench::peer::serve(peer.contains_id("awake")),
         _ => tidy::run(),
     };
     match done {

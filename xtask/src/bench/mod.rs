@@ -68,7 +68,7 @@ pub(crate) fn run(quick: bool, only: &[String]) -> Result<(), String> {
         return in_release(quick, only);
     }
     let binary = target()?.join("release/micro");
-    let bench = Bench { quick, binary, peer: Peer::start()? };
+    let bench = Bench { quick, binary, peer: Peer::start(false)? };
     let mut missed = Vec::new();
     say(&Row::heading());
     for figure in FIGURES.iter().filter(|figure| only.is_empty() || only.iter().any(|name| name == figure.name)) {

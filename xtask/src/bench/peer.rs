@@ -1,5 +1,6 @@
 //! Who answers: a process of its own, so that what it costs is not counted. Its answers are fixed bytes.
 
+use crate::bench::probe::pin;
 use bytes::{Buf, Bytes, BytesMut};
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Response};
@@ -32,11 +33,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts this program once more, as the peer.
-    pub(crate) fn start() -> Result<Self, String> {
+    /// Starts this program once more, as the peer. One that is `awake` never sleeps, for as long as it lives: else who
+    /// sends to it pays for waking it, and the slower that side is, the more often.
+    pub(crate) fn start(awake: bool) -> Result<Self, String> {
         let this = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(this);
-        command.arg("peer").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg("peer").args(awake.then_some("awake")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("cannot start the peer: {error}"))?;
         let mut line = String::new();
         let said = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
@@ -57,7 +59,8 @@ impl Drop for Peer {
 }
 
 /// The peer's side: says where it listens, serves until its stdin ends.
-pub(crate) fn serve() -> Result<(), String> {
+pub(crate) fn serve(awake: bool) -> Result<(), String> {
+    pin(true);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     std::thread::spawn(|| {
         _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -74,6 +77,13 @@ pub(crate) fn serve() -> Result<(), String> {
         crate::run::say(&format!("{} {} {}", first?, second?, third?));
         let mut tasks = JoinSet::new();
         let mut held = Vec::new();
+        if awake {
+            tasks.spawn(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
         loop {
             tokio::select! {
                 taken = mucp.accept() => {
@@ -96,15 +106,10 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BytesMut::with_capacity(4096);
     loop {
-        while let Some((head, length)) = head(&input) {
-            if input.len() < head + length {
-                break;
-            }
-            let reply = reply(&input[..head]);
-            let close = contains(&input[..head], b"Connection: close");
-            input.advance(head + length);
-            stream.write_all(&reply).await?;
-            if close {
+        while let Some(asked) = asked(&input).filter(|asked| input.len() >= asked.length) {
+            input.advance(asked.length);
+            stream.write_all(&asked.reply).await?;
+            if asked.close {
                 return Ok(());
             }
         }
@@ -114,16 +119,32 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// How long the head is, and how long the body will be.
-fn head(input: &[u8]) -> Option<(usize, usize)> {
-    const LENGTH: &[u8] = b"Content-Length: ";
-    let end = input.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let at = input[..end].windows(LENGTH.len()).position(|window| window == LENGTH)? + LENGTH.len();
-    let digits = input[at..end].iter().take_while(|byte| byte.is_ascii_digit());
-    Some((end, digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))))
+/// A request.
+struct Asked {
+    /// Head and body, in bytes.
+    length: usize,
+    /// The connection is to be closed after it.
+    close: bool,
+    reply: Bytes,
 }
 
-fn reply(head: &[u8]) -> Bytes {
+fn asked(input: &[u8]) -> Option<Asked> {
+    let mut lines = [httparse::EMPTY_HEADER; 64];
+    let mut parsed = httparse::Request::new(&mut lines);
+    let httparse::Status::Complete(head) = parsed.parse(input).ok()? else { return None };
+    let mut asked = Asked { length: head, close: false, reply: Bytes::new() };
+    for line in parsed.headers {
+        match line.name {
+            "Content-Length" => asked.length += std::str::from_utf8(line.value).ok()?.parse::<usize>().ok()?,
+            "Connection" => asked.close = line.value == b"close",
+            "Micro-Endpoint" => asked.reply = reply(line.value),
+            _ => {}
+        }
+    }
+    Some(asked)
+}
+
+fn reply(endpoint: &[u8]) -> Bytes {
     let whole = |content_type: &str, body: &[u8]| {
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/{content_type}\r\nContent-Length: {}\r\n\r\n",
@@ -131,19 +152,12 @@ fn reply(head: &[u8]) -> Bytes {
         );
         [head.as_bytes(), body].concat().into()
     };
-    if contains(head, b"Say.Hello") {
-        Bytes::from_static(HELLO)
-    } else if contains(head, b"Command.Help") {
-        whole("proto-rpc", HELP)
-    } else if contains(head, b"Command.Exec") {
-        whole("proto-rpc", DONE)
-    } else {
-        whole("json-rpc", WELL.as_bytes())
+    match endpoint {
+        b"Say.Hello" => Bytes::from_static(HELLO),
+        b"Command.Help" => whole("proto-rpc", HELP),
+        b"Command.Exec" => whole("proto-rpc", DONE),
+        _ => whole("json-rpc", WELL.as_bytes()),
     }
-}
-
-fn contains(head: &[u8], text: &[u8]) -> bool {
-    head.windows(text.len()).any(|window| window == text)
 }
 
 async fn answer_h2(stream: TcpStream) -> Result<(), h2::Error> {

@@ -75,7 +75,8 @@ pub(crate) fn list(bench: &Bench) -> Result<Vec<Row>, String> {
     }
     let ((first, small), (last, large)) = (quarters[0], quarters[3]);
     let note = format!("CPU per call, last quarter {last:.0} / first {first:.0} µs, {SERVICES} services");
-    let grown = format!("from {small:.1} to {large:.1} MiB after the first quarter, {} calls", 3 * each);
+    let sizes: Vec<_> = quarters.iter().map(|(_, size)| format!("{size:.1}")).collect();
+    let grown = format!("{} MiB after the quarters of {each} calls", sizes.join(", "));
     Ok(vec![
         Row::below(format!("list services {} times, slower", 4 * each), last / first, 1.2, "×", note),
         Row::below(format!("list services {} times, grown", 4 * each), large - small, 1.0, "MiB", grown),

@@ -1,5 +1,6 @@
 //! What a process has used, as the kernel counts it.
 
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use std::fs;
@@ -46,4 +47,14 @@ pub(crate) fn memory(pid: u32) -> Result<Memory, String> {
         kib.map(|kib| kib / 1024.0).ok_or_else(|| format!("{path} has no {name}"))
     };
     Ok(Memory { resident: field("Rss:")?, anonymous: field("Anonymous:")? })
+}
+
+/// Keeps this thread, and those that it starts, on one core: what is measured on the first, who answers it on the last.
+/// Else the scheduler lets them take turns on one, as often as it likes. Where that is refused there is only more noise.
+pub(crate) fn pin(last: bool) {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut set = CpuSet::new();
+    if cores > 1 && set.set(if last { cores - 1 } else { 0 }).is_ok() {
+        _ = sched_setaffinity(Pid::from_raw(0), &set);
+    }
 }

@@ -5,7 +5,8 @@ mod ours;
 
 use crate::bench::Bench;
 use crate::bench::figure::{Row, median, micros_each, quantile};
-use crate::bench::probe::Cpu;
+use crate::bench::peer::Peer;
+use crate::bench::probe::{Cpu, pin};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Instant;
@@ -111,6 +112,7 @@ fn compare(
 fn runtime() -> Result<Runtime, String> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .on_thread_start(|| pin(false))
         .enable_all()
         .build()
         .map_err(|error| error.to_string())
@@ -118,27 +120,27 @@ fn runtime() -> Result<Runtime, String> {
 
 /// A connection a call.
 pub(crate) fn dial(bench: &Bench) -> Result<Vec<Row>, String> {
-    let runtime = runtime()?;
-    let ours = runtime.block_on(ours::make(&bench.peer.mucp, "rpc", 0))?;
+    let (runtime, peer) = (runtime()?, Peer::start(true)?);
+    let ours = runtime.block_on(ours::make(&peer.mucp, "rpc", 0))?;
     let bytes = runtime.block_on(ours::bytes(0))?;
-    let bare = bare::dialling(&bench.peer.mucp, bytes);
+    let bare = bare::dialling(&peer.mucp, bytes);
     compare(bench, "call / bare loop that dials", 1.15, 8_000, (&bare, &ours), &runtime)
 }
 
 /// Kept connections.
 pub(crate) fn kept(bench: &Bench) -> Result<Vec<Row>, String> {
-    let runtime = runtime()?;
-    let ours = runtime.block_on(ours::make(&bench.peer.mucp, "rpc", 100))?;
+    let (runtime, peer) = (runtime()?, Peer::start(true)?);
+    let ours = runtime.block_on(ours::make(&peer.mucp, "rpc", 100))?;
     let bytes = runtime.block_on(ours::bytes(100))?;
-    let bare = bare::keeping(&bench.peer.mucp, &bytes)?;
+    let bare = bare::keeping(&peer.mucp, &bytes)?;
     compare(bench, "call / loop with headers and a deadline, kept", 1.3, 32_000, (&bare, &ours), &runtime)
 }
 
 /// gRPC.
 pub(crate) fn grpc(bench: &Bench) -> Result<Vec<Row>, String> {
-    let runtime = runtime()?;
-    let ours = runtime.block_on(ours::make(&bench.peer.grpc, "grpc", 100))?;
+    let (runtime, peer) = (runtime()?, Peer::start(true)?);
+    let ours = runtime.block_on(ours::make(&peer.grpc, "grpc", 100))?;
     let tasks = Arc::default();
-    let bare = bare::h2(&bench.peer.grpc, &tasks);
+    let bare = bare::h2(&peer.grpc, &tasks);
     compare(bench, "gRPC call / bare h2 loop", 1.15, 16_000, (&bare, &ours), &runtime)
 }
