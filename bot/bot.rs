@@ -224,7 +224,7 @@ impl Bot {
     pub async fn once(&self, message: Message, sink: Arc<dyn Sink>) -> Result<Reply, CommandError> {
         let stop = CancellationToken::new();
         let _stop = stop.clone().drop_guard();
-        match self.engine.route(&message) {
+        match self.engine.settled_route(&message).await {
             Routed::Found(command, args) => {
                 let ask = Ask { message: Arc::new(message), stop, sink, trusted: true, patient: true };
                 self.engine.execute(&*command, args, &ask).await

@@ -58,6 +58,17 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::route`]; where no command was found, only after the words were told once.
+    pub(crate) async fn settled_route(&self, message: &Message) -> Routed {
+        match self.route(message) {
+            Routed::Found(command, args) => Routed::Found(command, args),
+            Routed::Wrong(_) | Routed::Unknown => {
+                self.router.settle().await;
+                self.route(message)
+            }
+        }
+    }
+
     /// What to tell the asker of a message that is no command.
     pub(crate) fn unknown(&self, message: &Message) -> CommandError {
         match &message.body {

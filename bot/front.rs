@@ -195,7 +195,7 @@ impl Seat {
     async fn answer(&self, job: &Job) {
         let shared = &*self.shared;
         let message = &job.message;
-        let routed = shared.engine.route(message);
+        let routed = shared.engine.settled_route(message).await;
         // What only might be for the bot and is no command is none of its business.
         if !matches!(routed, Routed::Found(..)) && !message.direct {
             return;

@@ -9,8 +9,13 @@ use crate::pattern::anchored;
 use regex::{Regex, RegexSet};
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::watch;
+
+/// How long a first unknown word waits for the first list of service words.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 /// A command that is a service: `go.micro.bot.<word>`.
 #[derive(Clone)]
@@ -54,6 +59,8 @@ pub struct Router {
     set: RegexSet,
     rows: Vec<Row>,
     words: watch::Receiver<Arc<Vec<Word>>>,
+    /// Whether the words were told once, or waited for in vain.
+    settled: AtomicBool,
     map: RwLock<Arc<Words>>,
 }
 
@@ -140,7 +147,19 @@ impl Router {
             })
             .collect();
         let map = RwLock::new(Arc::new(Words::of(words.borrow().clone())));
-        Self { set: forms.set, rows, words, map }
+        Self { set: forms.set, rows, words, settled: AtomicBool::new(false), map }
+    }
+
+    /// Waits until the words were told for the first time, once and at most [`FIRST_WORDS`]: what is asked right at the
+    /// start must not be told that a command is not there only because nobody has looked yet.
+    pub async fn settle(&self) {
+        if self.settled.load(Ordering::Relaxed) {
+            return;
+        }
+        // Nobody marks this receiver, so the first list is a change for it, whenever it came.
+        let mut words = self.words.clone();
+        let _ = tokio::time::timeout(FIRST_WORDS, words.changed()).await;
+        self.settled.store(true, Ordering::Relaxed);
     }
 
     /// Which command `text` is.

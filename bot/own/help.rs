@@ -75,6 +75,7 @@ impl Command for Help {
 
     async fn run(&self, call: Invocation) -> Result<Reply, CommandError> {
         let router = self.router()?;
+        router.settle().await;
         let typed = call.args.named.get("command").unwrap_or(&call.args.rest).trim();
         if typed.is_empty() {
             return Ok(overview(&router));

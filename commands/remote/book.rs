@@ -314,6 +314,11 @@ impl Book {
         Some(self.entries.values().filter(|entry| entry.is_there()).map(|entry| entry.word.clone()).collect())
     }
 
+    /// The words are to be published at once, also if there are none.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.publish = Some(now);
+    }
+
     /// When there is something to do again, if nothing comes in before.
     pub(super) fn due(&self) -> Instant {
         let later = self.later.first().map(|(at, ..)| *at);

@@ -96,11 +96,20 @@ enum Looked {
 
 impl Watcher {
     async fn run(mut self) {
+        let mut told = false;
         loop {
             self.begin();
             let due = self.book.due();
             tokio::select! {
-                Some(event) = self.events.next() => self.book.event(event, Instant::now()),
+                Some(event) = self.events.next() => {
+                    let whole = matches!(event, Event::Snapshot(_));
+                    self.book.event(event, Instant::now());
+                    if whole && !told {
+                        // Whoever waits for the first list waits no longer than that takes.
+                        told = true;
+                        self.book.hurry(Instant::now());
+                    }
+                }
                 Some(Ok(looked)) = self.looks.join_next() => match looked {
                     Looked::One(service, found) => self.book.looked(&service, found, Instant::now()),
                     Looked::All(names) => self.book.listed(names, Instant::now()),

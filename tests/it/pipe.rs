@@ -89,6 +89,15 @@ fn the_demo_makes_a_node_ill_and_well_again() {
 }
 
 #[test]
+fn a_command_that_is_a_service_is_there_from_the_first_line() {
+    for _ in 0..10 {
+        let output = demo("demo\nhelp\n");
+        assert!(output.stdout.starts_with("node 2 of go.micro.srv.greeter is well"), "{}", output.stdout);
+        assert!(output.stdout.lines().any(|line| line.starts_with("demo ")), "{}", output.stdout);
+    }
+}
+
+#[test]
 fn a_stream_prints_its_messages_as_they_come() {
     let output = demo("stream go.micro.srv.counter Stream.Count n=3\nping\n");
     let numbers: Vec<_> = output.stdout.lines().filter_map(|line| line.find("\"n\"").map(|_| line)).collect();
