@@ -150,7 +150,7 @@ impl Router {
         Self { set: forms.set, rows, words, settled: AtomicBool::new(false), map }
     }
 
-    /// Waits until the words were told for the first time, once and at most [`FIRST_WORDS`]: what is asked right at the
+    /// Waits until the words were told for the first time, once and for a second at most: what is asked right at the
     /// start must not be told that a command is not there only because nobody has looked yet.
     pub async fn settle(&self) {
         if self.settled.load(Ordering::Relaxed) {
